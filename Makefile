@@ -1,9 +1,38 @@
 # oci-sysctl-hook: make help lists the targets.
 
+PREFIX ?= /usr
+DESTDIR ?=
 GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+module := github.com/oci-sysctl-hook/oci-sysctl-hook
+hooksbin := $(PREFIX)/libexec/oci/hooks.d
+hooksdir := $(PREFIX)/share/containers/oci/hooks.d
+policydir := $(PREFIX)/share/oci-sysctl-hook/policy.d
+mandir := $(PREFIX)/share/man
+
+# The same sources and the same Go give the same bytes, wherever they are built.
+GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w \
+	-X main.version=$(VERSION) \
+	-X $(module)/internal/policy.vendorDir=$(policydir)'
+
+pages := oci-sysctl-hook.8 oci-sysctl-hook-policy.toml.5
+
+.PHONY: all
+all: build man ## Build all that is installed (the default)
+	@echo '$(PREFIX)' >bin/prefix
+
+.PHONY: build
+build: bin/oci-sysctl-hook ## Build the programs
+
+.PHONY: FORCE
+FORCE:
+
+bin/oci-sysctl-hook: FORCE
+	$(GOBUILD) -o $@ ./cmd/hook
 
 .PHONY: test
-test: lint ## Run every check and every test
+test: lint build ## Run every check and every test
 	$(GO) test -count=1 ./...
 
 # One target at a time: go test fuzzes no more.
@@ -22,6 +51,39 @@ lint: ## Check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+.PHONY: man
+man: $(addprefix bin/man/,$(pages)) ## Make the man pages
+
+bin/man/%: docs/man/%.md
+	@mkdir -p $(@D)
+	$(GO) tool go-md2man -in $< -out $@
+
+# What was built with this PREFIX, for programs know where their files are.
+.PHONY: built
+built:
+	@[ "$$(cat bin/prefix 2>/dev/null)" = '$(PREFIX)' ] || \
+		{ echo 'not built for $(PREFIX): run "make PREFIX=$(PREFIX)" first' >&2; exit 1; }
+
+# Under sudo nothing is built: root may have no Go, and would own what it builds.
+.PHONY: install
+install: $(if $(SUDO_UID),built,all) ## Install; DESTDIR and PREFIX (/usr) say where
+	install -D -m 755 bin/oci-sysctl-hook $(DESTDIR)$(hooksbin)/oci-sysctl-hook
+	install -d $(DESTDIR)$(hooksdir)
+	sed 's|/usr/libexec/oci/hooks.d|$(hooksbin)|' hooks.d/oci-sysctl-hook.json >$(DESTDIR)$(hooksdir)/oci-sysctl-hook.json
+	chmod 644 $(DESTDIR)$(hooksdir)/oci-sysctl-hook.json
+	install -D -m 644 -t $(DESTDIR)$(policydir) policy.d/*.toml
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man8 bin/man/oci-sysctl-hook.8
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man5 bin/man/oci-sysctl-hook-policy.toml.5
+
+# The hook file goes first: from then on no container asks for the binary.
+.PHONY: uninstall
+uninstall: ## Remove what install put there
+	rm -f $(DESTDIR)$(hooksdir)/oci-sysctl-hook.json
+	rm -f $(DESTDIR)$(hooksbin)/oci-sysctl-hook
+	rm -f $(addprefix $(DESTDIR)$(policydir)/,$(notdir $(wildcard policy.d/*.toml)))
+	rm -f $(DESTDIR)$(mandir)/man8/oci-sysctl-hook.8 $(DESTDIR)$(mandir)/man5/oci-sysctl-hook-policy.toml.5
+	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(policydir) 2>/dev/null
 
 .PHONY: clean
 clean: ## Remove what was built
