@@ -16,6 +16,7 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w \
 	-X main.version=$(VERSION) \
 	-X $(module)/internal/policy.vendorDir=$(policydir)'
 
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 pages := oci-sysctl-hook.8 oci-sysctl-hook-policy.toml.5
 
 .PHONY: all
@@ -31,9 +32,24 @@ FORCE:
 bin/oci-sysctl-hook: FORCE
 	$(GOBUILD) -o $@ ./cmd/hook
 
+bin/runc: go.mod go.sum
+	CGO_ENABLED=1 $(GO) build -buildvcs=false -o $@ github.com/opencontainers/runc
+
+bin/demo: FORCE
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $@ ./test/demo
+
+.PHONY: demo
+demo: bin/oci-sysctl-hook bin/runc bin/demo ## Show one container without the hook and one with it (needs root)
+	@$(SUDO) bin/demo $(CURDIR)/bin/runc $(CURDIR)/bin/oci-sysctl-hook $(CURDIR)/policy.d
+
 .PHONY: test
-test: lint build ## Run every check and every test
-	$(GO) test -count=1 ./...
+test: lint build bin/runc ## Run every check and every test, on real runtimes too (needs root)
+	$(GO) test -count=1 -timeout 30m ./...
+	$(MAKE) fuzz FUZZTIME=5s
+
+.PHONY: unit
+unit: ## Run the tests that need no container runtime
+	$(GO) test -count=1 ./cmd/... ./internal/...
 
 # One target at a time: go test fuzzes no more.
 FUZZTIME ?= 2m
