@@ -10,27 +10,32 @@ hooksbin := $(PREFIX)/libexec/oci/hooks.d
 hooksdir := $(PREFIX)/share/containers/oci/hooks.d
 policydir := $(PREFIX)/share/oci-sysctl-hook/policy.d
 mandir := $(PREFIX)/share/man
+sbindir := $(PREFIX)/sbin
+unitdir := $(PREFIX)/lib/systemd/system
 
 # The same sources and the same Go give the same bytes, wherever they are built.
 GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w \
-	-X main.version=$(VERSION) \
+	-X main.version=$(VERSION) -X main.defaultHook=$(hooksbin)/oci-sysctl-hook \
 	-X $(module)/internal/policy.vendorDir=$(policydir)'
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-pages := oci-sysctl-hook.8 oci-sysctl-hook-policy.toml.5
+pages := oci-sysctl-hook.8 oci-sysctl-nri.8 oci-sysctl-hook-policy.toml.5
 
 .PHONY: all
 all: build man ## Build all that is installed (the default)
 	@echo '$(PREFIX)' >bin/prefix
 
 .PHONY: build
-build: bin/oci-sysctl-hook ## Build the programs
+build: bin/oci-sysctl-hook bin/oci-sysctl-nri ## Build the programs
 
 .PHONY: FORCE
 FORCE:
 
 bin/oci-sysctl-hook: FORCE
 	$(GOBUILD) -o $@ ./cmd/hook
+
+bin/oci-sysctl-nri: FORCE
+	$(GOBUILD) -o $@ ./cmd/nri
 
 bin/runc: go.mod go.sum
 	CGO_ENABLED=1 $(GO) build -buildvcs=false -o $@ github.com/opencontainers/runc
@@ -45,7 +50,22 @@ demo: bin/oci-sysctl-hook bin/runc bin/demo ## Show one container without the ho
 .PHONY: test
 test: lint build bin/runc ## Run every check and every test, on real runtimes too (needs root)
 	$(GO) test -count=1 -timeout 30m ./...
+	$(MAKE) test-containerd
 	$(MAKE) fuzz FUZZTIME=5s
+
+# containerd and its programs, for tests only. go install of a pinned version
+# takes exactly containerd's own go.mod, checked by the checksum database, and
+# keeps all of it out of ours.
+containerd := v2.2.9
+containerd_programs := bin/containerd bin/containerd-shim-runc-v2 bin/ctr
+
+$(containerd_programs): Makefile
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/bin $(GO) install -buildvcs=false github.com/containerd/containerd/v2/cmd/$(@F)@$(containerd)
+	@touch $@
+
+.PHONY: test-containerd
+test-containerd: build bin/runc $(containerd_programs) ## Run the tests on a real containerd (needs root)
+	cd test/containerd && $(GO) vet ./... && $(GO) test -count=1 -timeout 10m ./...
 
 .PHONY: unit
 unit: ## Run the tests that need no container runtime
@@ -85,20 +105,25 @@ built:
 .PHONY: install
 install: $(if $(SUDO_UID),built,all) ## Install; DESTDIR and PREFIX (/usr) say where
 	install -D -m 755 bin/oci-sysctl-hook $(DESTDIR)$(hooksbin)/oci-sysctl-hook
+	install -D -m 755 bin/oci-sysctl-nri $(DESTDIR)$(sbindir)/oci-sysctl-nri
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|/usr/sbin|$(sbindir)|' deploy/containerd/oci-sysctl-nri.service >$(DESTDIR)$(unitdir)/oci-sysctl-nri.service
+	chmod 644 $(DESTDIR)$(unitdir)/oci-sysctl-nri.service
 	install -d $(DESTDIR)$(hooksdir)
 	sed 's|/usr/libexec/oci/hooks.d|$(hooksbin)|' hooks.d/oci-sysctl-hook.json >$(DESTDIR)$(hooksdir)/oci-sysctl-hook.json
 	chmod 644 $(DESTDIR)$(hooksdir)/oci-sysctl-hook.json
 	install -D -m 644 -t $(DESTDIR)$(policydir) policy.d/*.toml
-	install -D -m 644 -t $(DESTDIR)$(mandir)/man8 bin/man/oci-sysctl-hook.8
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man8 bin/man/oci-sysctl-hook.8 bin/man/oci-sysctl-nri.8
 	install -D -m 644 -t $(DESTDIR)$(mandir)/man5 bin/man/oci-sysctl-hook-policy.toml.5
 
 # The hook file goes first: from then on no container asks for the binary.
 .PHONY: uninstall
 uninstall: ## Remove what install put there
 	rm -f $(DESTDIR)$(hooksdir)/oci-sysctl-hook.json
+	rm -f $(DESTDIR)$(unitdir)/oci-sysctl-nri.service $(DESTDIR)$(sbindir)/oci-sysctl-nri
 	rm -f $(DESTDIR)$(hooksbin)/oci-sysctl-hook
 	rm -f $(addprefix $(DESTDIR)$(policydir)/,$(notdir $(wildcard policy.d/*.toml)))
-	rm -f $(DESTDIR)$(mandir)/man8/oci-sysctl-hook.8 $(DESTDIR)$(mandir)/man5/oci-sysctl-hook-policy.toml.5
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,oci-sysctl-hook.8 oci-sysctl-nri.8) $(DESTDIR)$(mandir)/man5/oci-sysctl-hook-policy.toml.5
 	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(policydir) 2>/dev/null
 
 .PHONY: clean

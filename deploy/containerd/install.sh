@@ -1,0 +1,24 @@
+#!/bin/sh
+# Puts the hook and its policy on the node. The DaemonSet runs this before the
+# plugin. Files are replaced in one step each: containers start meanwhile.
+set -eu
+
+to=${TO:-/opt/oci-sysctl-hook}
+hook=${HOOK:-/usr/local/bin/oci-sysctl-hook}
+policy=${POLICY:-/policy}
+
+# put FILE TARGET MODE
+put() {
+	cp -L "$1" "$2.new"
+	chmod "$3" "$2.new"
+	mv -f "$2.new" "$2"
+}
+
+mkdir -p "$to/policy.d"
+put "$hook" "$to/oci-sysctl-hook" 755
+for file in "$policy"/*.toml; do
+	put "$file" "$to/policy.d/${file##*/}" 644
+done
+for file in "$to"/policy.d/*.toml; do
+	[ -e "$policy/${file##*/}" ] || rm "$file"
+done
