@@ -11,6 +11,11 @@ hooksdir := $(PREFIX)/share/containers/oci/hooks.d
 policydir := $(PREFIX)/share/oci-sysctl-hook/policy.d
 mandir := $(PREFIX)/share/man
 sbindir := $(PREFIX)/sbin
+bindir := $(PREFIX)/bin
+docdir := $(PREFIX)/share/doc/oci-sysctl-hook
+bashdir := $(PREFIX)/share/bash-completion/completions
+zshdir := $(PREFIX)/share/zsh/site-functions
+fishdir := $(PREFIX)/share/fish/vendor_completions.d
 unitdir := $(PREFIX)/lib/systemd/system
 
 # The same sources and the same Go give the same bytes, wherever they are built.
@@ -19,14 +24,15 @@ GOBUILD = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w \
 	-X $(module)/internal/policy.vendorDir=$(policydir)'
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-pages := oci-sysctl-hook.8 oci-sysctl-nri.8 oci-sysctl-hook-policy.toml.5
+pages := oci-sysctl-hook.8 oci-sysctl-nri.8 oci-sysctl-policy.1 oci-sysctl-hook-policy.toml.5
+shells := bash zsh fish
 
 .PHONY: all
-all: build man ## Build all that is installed (the default)
+all: build man completions ## Build all that is installed (the default)
 	@echo '$(PREFIX)' >bin/prefix
 
 .PHONY: build
-build: bin/oci-sysctl-hook bin/oci-sysctl-nri ## Build the programs
+build: bin/oci-sysctl-hook bin/oci-sysctl-nri bin/oci-sysctl-policy ## Build the programs
 
 .PHONY: FORCE
 FORCE:
@@ -36,6 +42,9 @@ bin/oci-sysctl-hook: FORCE
 
 bin/oci-sysctl-nri: FORCE
 	$(GOBUILD) -o $@ ./cmd/nri
+
+bin/oci-sysctl-policy: FORCE
+	$(GOBUILD) -o $@ ./cmd/policy
 
 bin/runc: go.mod go.sum
 	CGO_ENABLED=1 $(GO) build -buildvcs=false -o $@ github.com/opencontainers/runc
@@ -95,6 +104,14 @@ bin/man/%: docs/man/%.md
 	@mkdir -p $(@D)
 	$(GO) tool go-md2man -in $< -out $@
 
+.PHONY: completions
+completions: $(addprefix bin/completions/,$(shells)) ## Make the shells' completions
+
+# By a program for this machine, whatever is built for.
+bin/completions/%: FORCE
+	@mkdir -p $(@D)
+	GOOS= GOARCH= CGO_ENABLED=0 $(GO) run -buildvcs=false ./cmd/policy completion $* >$@
+
 # What was built with this PREFIX, for programs know where their files are.
 .PHONY: built
 built:
@@ -115,6 +132,13 @@ install: $(if $(SUDO_UID),built,all) ## Install; DESTDIR and PREFIX (/usr) say w
 	install -D -m 644 -t $(DESTDIR)$(policydir) policy.d/*.toml
 	install -D -m 644 -t $(DESTDIR)$(mandir)/man8 bin/man/oci-sysctl-hook.8 bin/man/oci-sysctl-nri.8
 	install -D -m 644 -t $(DESTDIR)$(mandir)/man5 bin/man/oci-sysctl-hook-policy.toml.5
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 bin/man/oci-sysctl-policy.1
+	install -D -m 755 bin/oci-sysctl-policy $(DESTDIR)$(bindir)/oci-sysctl-policy
+	install -D -m 644 bin/completions/bash $(DESTDIR)$(bashdir)/oci-sysctl-policy
+	install -D -m 644 bin/completions/zsh $(DESTDIR)$(zshdir)/_oci-sysctl-policy
+	install -D -m 644 bin/completions/fish $(DESTDIR)$(fishdir)/oci-sysctl-policy.fish
+	install -D -m 644 -t $(DESTDIR)$(docdir) docs/policy.schema.json docs/output.schema.json
+	install -D -m 644 -t $(DESTDIR)$(docdir)/examples packaging/systemd/oci-sysctl-audit.service packaging/systemd/oci-sysctl-audit.timer
 
 # The hook file goes first: from then on no container asks for the binary.
 .PHONY: uninstall
@@ -124,6 +148,10 @@ uninstall: ## Remove what install put there
 	rm -f $(DESTDIR)$(hooksbin)/oci-sysctl-hook
 	rm -f $(addprefix $(DESTDIR)$(policydir)/,$(notdir $(wildcard policy.d/*.toml)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,oci-sysctl-hook.8 oci-sysctl-nri.8) $(DESTDIR)$(mandir)/man5/oci-sysctl-hook-policy.toml.5
+	rm -f $(DESTDIR)$(bindir)/oci-sysctl-policy $(DESTDIR)$(mandir)/man1/oci-sysctl-policy.1
+	rm -f $(DESTDIR)$(bashdir)/oci-sysctl-policy $(DESTDIR)$(zshdir)/_oci-sysctl-policy $(DESTDIR)$(fishdir)/oci-sysctl-policy.fish
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,policy.schema.json output.schema.json examples/oci-sysctl-audit.service examples/oci-sysctl-audit.timer)
+	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(docdir)/examples 2>/dev/null
 	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(policydir) 2>/dev/null
 
 .PHONY: clean
