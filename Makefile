@@ -97,6 +97,16 @@ lint: ## Check format, vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
+# Tools that need not be in go.mod, pinned here.
+cyclonedx := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
+
+.PHONY: sbom
+sbom: ## List what is linked into each program, with licences, in dist
+	@mkdir -p dist
+	for program in hook nri policy; do \
+		$(GO) run $(cyclonedx) app -licenses -noserial -json -output dist/oci-sysctl-$$program.cdx.json -main cmd/$$program . || exit 1; \
+	done
+
 .PHONY: man
 man: $(addprefix bin/man/,$(pages)) ## Make the man pages
 
@@ -154,9 +164,26 @@ uninstall: ## Remove what install put there
 	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(docdir)/examples 2>/dev/null
 	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(policydir) 2>/dev/null
 
+# A version as packages have it: a tag's, or one before any, with the commit.
+PACKAGE_VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null || echo 0.0.0-git$$(git rev-parse --short HEAD))
+
+# The same sources give the same packages: every file is as old as the commit.
+packages: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+packages: export PACKAGE_VERSION := $(PACKAGE_VERSION)
+packages: export GOARCH := $(shell $(GO) env GOARCH)
+.PHONY: packages
+packages: ## Make a .deb and an .rpm, in dist
+	rm -rf dist
+	$(MAKE) install PREFIX=/usr DESTDIR=$(CURDIR)/dist/root
+	find dist/root -exec touch -h -d @$$SOURCE_DATE_EPOCH {} +
+	cd packaging/nfpm && GOARCH= $(GO) build -o $(CURDIR)/bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	cd packaging/nfpm && for kind in deb rpm; do $(CURDIR)/bin/nfpm package -f ../nfpm.yaml -p $$kind -t $(CURDIR)/dist/ || exit 1; done
+	rm -rf dist/root
+	$(MAKE) sbom
+
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin
+	rm -rf bin dist
 
 .PHONY: help
 help: ## List the targets
