@@ -91,6 +91,13 @@ fuzz: ## Fuzz every parser of untrusted bytes, each for FUZZTIME (2m)
 		done; \
 	done
 
+.PHONY: bench
+bench: build bin/runc ## Measure the hook next to other ways (needs root, a quiet machine)
+	$(GO) build -buildvcs=false -o bin/bench ./test/bench
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/bench-empty ./test/bench/empty
+	gcc -O2 -static -o bin/bench-hook-c test/bench/other/hook.c
+	$(SUDO) bin/bench $(BENCHFLAGS)
+
 .PHONY: lint
 lint: ## Check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
@@ -98,7 +105,12 @@ lint: ## Check format, vet and staticcheck
 	$(GO) tool staticcheck ./...
 
 # Tools that need not be in go.mod, pinned here.
+govulncheck := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 cyclonedx := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what is linked (needs vuln.go.dev)
+	$(GO) run $(govulncheck) ./cmd/...
 
 .PHONY: sbom
 sbom: ## List what is linked into each program, with licences, in dist
