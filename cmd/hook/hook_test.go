@@ -67,27 +67,27 @@ func TestOutcomes(t *testing.T) {
 		},
 		"the kernel refuses": {
 			rule(`"net.ipv4.tcp_keepalive_time" = 600`, `"net.ipv4.tcp_keepalive_probes" = 300`), nil,
-			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_keepalive_probes = 300: the kernel refuses it: invalid argument (rule "r", DIR/p.toml:5); correct the policy` + "\n"}, fresh,
+			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_keepalive_probes = "300": the kernel refuses it: invalid argument (rule "r", DIR/p.toml:5); correct the policy` + "\n"}, fresh,
 		},
 		"the kernel refuses an annotation": {
 			rule(`"net.ipv4.tcp_keepalive_time" = { value = 600, override = "any" }`), annotated(keepalive, "soon"),
-			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_keepalive_time = soon: the kernel refuses it: invalid argument (rule "r", DIR/p.toml:4); change or drop the annotation` + "\n"}, fresh,
+			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_keepalive_time = "soon": the kernel refuses it: invalid argument (rule "r", DIR/p.toml:4); change or drop the annotation` + "\n"}, fresh,
 		},
 		"the kernel keeps another value": {
 			rule(`"net.ipv4.tcp_keepalive_time" = 600`, `"net.ipv4.ip_local_reserved_ports" = "80,81"`), nil,
-			result{4, "", `oci-sysctl-hook: net.ipv4.ip_local_reserved_ports = 80,81: the kernel kept "80-81" (rule "r", DIR/p.toml:5); correct the policy` + "\n"}, fresh,
+			result{4, "", `oci-sysctl-hook: net.ipv4.ip_local_reserved_ports = "80,81": the kernel kept "80-81" (rule "r", DIR/p.toml:5); correct the policy` + "\n"}, fresh,
 		},
 		"absent": {
 			rule(`"net.ipv4.tcp_keepalive_time" = 600`, `"net.ipv4.tcp_shiny_new" = 1`), nil,
-			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_shiny_new = 1: this kernel has no such key in this namespace (rule "r", DIR/p.toml:5); correct the policy, or say optional = true there` + "\n"}, fresh,
+			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_shiny_new = "1": this kernel has no such key in this namespace (rule "r", DIR/p.toml:5); correct the policy, or say optional = true there` + "\n"}, fresh,
 		},
 		"no such algorithm": {
 			rule(`"net.ipv4.tcp_congestion_control" = { value = "nosuch", optional = true }`), nil,
-			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_congestion_control = nosuch: the kernel refuses it: no such file or directory (rule "r", DIR/p.toml:4); correct the policy` + "\n"}, fresh,
+			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_congestion_control = "nosuch": the kernel refuses it: no such file or directory (rule "r", DIR/p.toml:4); correct the policy` + "\n"}, fresh,
 		},
 		"read-only key": {
 			rule(`"net.ipv4.tcp_available_congestion_control" = "reno"`), nil,
-			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_available_congestion_control = reno: cannot be written: /proc/sys/net/ipv4/tcp_available_congestion_control: permission denied (rule "r", DIR/p.toml:4); the hook needs a writable /proc/sys and the rights to it` + "\n"}, fresh,
+			result{4, "", `oci-sysctl-hook: net.ipv4.tcp_available_congestion_control = "reno": cannot be written: /proc/sys/net/ipv4/tcp_available_congestion_control: permission denied (rule "r", DIR/p.toml:4); the hook needs a writable /proc/sys and the rights to it` + "\n"}, fresh,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,7 +80,7 @@ func TestRecord(t *testing.T) {
 			rule(setting+`600`, bad), nil,
 			map[string]any{
 				"level": "error", "msg": "failed", "id": "c1", "netns": "NETNS",
-				"error": `net.ipv4.tcp_keepalive_probes = 300: the kernel refuses it: invalid argument (rule "r", DIR/p.toml:5); correct the policy`,
+				"error": `net.ipv4.tcp_keepalive_probes = "300": the kernel refuses it: invalid argument (rule "r", DIR/p.toml:5); correct the policy`,
 			},
 		},
 		"bad policy": {

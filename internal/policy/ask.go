@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
 
@@ -19,7 +20,7 @@ type ask struct {
 	err   error
 }
 
-func (a *ask) String() string { return quote(a.value) }
+func (a *ask) String() string { return quote.Text(a.value) }
 
 func newAsk(value string) *ask {
 	normal, err := sysctl.Normalize(value)
@@ -58,7 +59,7 @@ func annotationAsks(annotations map[string]string) (map[sysctl.Key]*ask, []Decis
 		if err != nil {
 			refused = append(refused, Decision{
 				Key: key, Door: Annotation, Ask: annotations[name], Verdict: Refuse,
-				Reason: fmt.Sprintf("the annotation %s: %v", quote(name), err),
+				Reason: fmt.Sprintf("the annotation %s: %v", quote.Text(name), err),
 			})
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/spec"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
@@ -90,7 +91,7 @@ func (p *Policy) Decide(c Container) (*Decisions, error) {
 	for _, rule := range p.Rules {
 		matches, err := rule.When.matches(d.Identity, c.Annotations)
 		if err != nil {
-			return nil, fmt.Errorf("rule %s (%s): %w", quote(rule.Name), rule.At, err)
+			return nil, fmt.Errorf("rule %s (%s): %w", quote.Text(rule.Name), rule.At, err)
 		}
 		if matches {
 			d.rules = append(d.rules, rule)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
 
@@ -44,7 +45,7 @@ func (r *reader) read() []*Rule {
 	for _, member := range root.items {
 		switch {
 		case member.name != "rule":
-			r.problem(member, "unknown field %s; a policy holds [[rule]] tables", quote(member.name))
+			r.problem(member, "unknown field %s; a policy holds [[rule]] tables", quote.Text(member.name))
 		case member.kind != unstable.Array:
 			r.problem(member, "rule is %s; write [[rule]], in double brackets", kindName(member))
 		default:
@@ -84,18 +85,18 @@ func (r *reader) rule(table *item) *Rule {
 		case "on_refusal":
 			rule.WarnOnly = r.choice(member, "refuse", "warn") == "warn"
 		default:
-			r.problem(member, "unknown field %s; a rule has name, when, on_refusal and sysctls", quote(member.name))
+			r.problem(member, "unknown field %s; a rule has name, when, on_refusal and sysctls", quote.Text(member.name))
 		}
 	}
 	if table.member("sysctls") == nil {
-		r.problem(table, "rule %s has no sysctls", quote(rule.Name))
+		r.problem(table, "rule %s has no sysctls", quote.Text(rule.Name))
 	}
 	return rule
 }
 
 func (r *reader) ruleName(i *item) string {
 	if i.text == "" || strings.ContainsFunc(i.text, func(c rune) bool { return c < ' ' || c > '~' }) {
-		r.problem(i, "name %s: empty, or holds more than printable ASCII", quote(i.text))
+		r.problem(i, "name %s: empty, or holds more than printable ASCII", quote.Text(i.text))
 	}
 	return i.text
 }
@@ -110,7 +111,7 @@ func (r *reader) when(table *item) (when When) {
 		case "annotations":
 			when.Annotations = r.annotationMatches(member)
 		default:
-			r.problem(member, "unknown field %s; when has pod_namespaces, containers and annotations", quote(member.name))
+			r.problem(member, "unknown field %s; when has pod_namespaces, containers and annotations", quote.Text(member.name))
 		}
 	}
 	return when
@@ -129,7 +130,7 @@ func (r *reader) globs(array *item) []string {
 			continue
 		}
 		if _, err := path.Match(element.text, ""); err != nil {
-			r.problem(element, "%s %s: not a valid glob: %v", array.name, quote(element.text), err)
+			r.problem(element, "%s %s: not a valid glob: %v", array.name, quote.Text(element.text), err)
 		}
 		globs = append(globs, element.text)
 	}
@@ -183,7 +184,7 @@ func (r *reader) badRegexp(i *item, text string, err error) {
 	if errors.As(err, &bad) { // whose text shows the expression as it is
 		reason = bad.Code.String()
 	}
-	r.problem(i, "%s: not a valid regular expression: %s", quote(text), reason)
+	r.problem(i, "%s: not a valid regular expression: %s", quote.Text(text), reason)
 }
 
 func (r *reader) settings(rule *Rule, table *item) []*Setting {
@@ -208,16 +209,16 @@ func (r *reader) settings(rule *Rule, table *item) []*Setting {
 
 func (r *reader) key(i *item) (sysctl.Key, bool) {
 	if !strings.ContainsAny(i.name, "./") {
-		r.problem(i, `%s is not a sysctl; write the whole key in quotes, such as "net.ipv4.tcp_keepalive_time"`, quote(i.name))
+		r.problem(i, `%s is not a sysctl; write the whole key in quotes, such as "net.ipv4.tcp_keepalive_time"`, quote.Text(i.name))
 		return "", false
 	}
 	key, err := sysctl.ParseKey(i.name)
 	if err != nil {
-		r.problem(i, "sysctl %s: %v", quote(i.name), err)
+		r.problem(i, "sysctl %s: %v", quote.Text(i.name), err)
 		return "", false
 	}
 	if _, err := key.Namespace(); err != nil {
-		r.problem(i, "sysctl %s: %v", quote(i.name), err)
+		r.problem(i, "sysctl %s: %v", quote.Text(i.name), err)
 		return "", false
 	}
 	return key, true
@@ -237,7 +238,7 @@ func (r *reader) setting(s *Setting, i *item) {
 		case "optional":
 			s.Optional = r.want(member, unstable.Bool, "optional") && member.text == "true"
 		default:
-			r.problem(member, "unknown field %s; a sysctl has value, override and optional", quote(member.name))
+			r.problem(member, "unknown field %s; a sysctl has value, override and optional", quote.Text(member.name))
 		}
 	}
 	if !s.HasValue && (s.Override.Kind == OverrideConfig || s.Override.Kind == OverrideNone) {
@@ -280,7 +281,7 @@ func (r *reader) value(i *item) string {
 func (r *reader) integer(i *item, advice string) int64 {
 	n, err := strconv.ParseInt(i.text, 0, 64)
 	if err != nil {
-		r.problem(i, "the integer %s does not fit 64 bits%s", quote(i.text), advice)
+		r.problem(i, "the integer %s does not fit 64 bits%s", quote.Text(i.text), advice)
 	}
 	return n
 }
@@ -314,7 +315,7 @@ func (r *reader) bounds(table *item) (o Override) {
 			}
 			o.Kind = OverridePattern
 		default:
-			r.problem(member, "unknown field %s; bounds are min and max, or values, or pattern", quote(member.name))
+			r.problem(member, "unknown field %s; bounds are min and max, or values, or pattern", quote.Text(member.name))
 			continue
 		}
 		kinds[o.Kind] = true
@@ -358,9 +359,9 @@ func (r *reader) choice(i *item, choices ...string) string {
 	}
 	found := kindName(i)
 	if i.kind == unstable.String {
-		found = quote(i.text)
+		found = quote.Text(i.text)
 	}
-	r.problem(i, "%s is %s; it must be one of %s", i.name, found, strings.Join(quoteAll(choices), ", "))
+	r.problem(i, "%s is %s; it must be one of %s", i.name, found, strings.Join(quote.All(choices), ", "))
 	return choices[0]
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // item is a TOML value with its place in the file. go-toml's Unmarshal would
@@ -99,7 +101,7 @@ func header(root *item, e *unstable.Node, array bool) (*item, error) {
 			member = table.add(&item{name: name, at: at, kind: unstable.Table})
 		}
 		if table = extensible(member); table == nil {
-			return nil, syntaxErrorf(at, "%s is complete and can't be added to", quote(name))
+			return nil, syntaxErrorf(at, "%s is complete and can't be added to", quote.Text(name))
 		}
 	}
 	return table, nil
@@ -130,7 +132,7 @@ func open(parent, member *item, name string, at int, array bool) (*item, error) 
 		member.origin = headed
 		return member, nil
 	}
-	return nil, syntaxErrorf(at, "%s is defined twice", quote(name))
+	return nil, syntaxErrorf(at, "%s is defined twice", quote.Text(name))
 }
 
 // assign adds a key = value to the table, making tables for a dotted key.
@@ -140,7 +142,7 @@ func assign(table *item, e *unstable.Node) error {
 		member := table.member(name)
 		switch {
 		case it.IsLast() && member != nil:
-			return syntaxErrorf(at, "%s is defined twice", quote(name))
+			return syntaxErrorf(at, "%s is defined twice", quote.Text(name))
 		case it.IsLast():
 			value, err := newItem(e.Value(), at)
 			if err != nil {
@@ -151,7 +153,7 @@ func assign(table *item, e *unstable.Node) error {
 		case member == nil:
 			table = table.add(&item{name: name, at: at, kind: unstable.Table, origin: dotted})
 		case member.origin != dotted:
-			return syntaxErrorf(at, "%s is defined twice", quote(name))
+			return syntaxErrorf(at, "%s is defined twice", quote.Text(name))
 		default:
 			table = member
 		}

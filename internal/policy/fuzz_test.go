@@ -109,6 +109,7 @@ func FuzzAnnotations(f *testing.F) {
 		{"net.ipv4.tcp_keepalive_intvl", "10"}, {"net/ipv4/tcp_keepalive_intvl", " 10\n"}, {"net.ipv4.conf.eth0/1.rp_filter", "2"},
 		{"net.ipv4.neigh.lo.x", "7"}, {"net.core.somaxconn", "é"}, {"net.core.optmem_max", "1"}, {"vm.swappiness", "1"}, {"net..x", "1"},
 		{"net.ipv4.tcp_keepalive_time", "0x258"}, {"net....ipv4.tcp_keepalive_intvl", "11"},
+		{"net.ipv4.tcp_keepalive_time", strings.Repeat("9", sysctl.MaxValueLen)}, {"net.ipv4.tcp_keepalive_time", strings.Repeat("x", sysctl.MaxValueLen)},
 	} {
 		f.Add(ask[0], ask[1], ask[0], ask[1])
 		f.Add(ask[0], ask[1], "", "")

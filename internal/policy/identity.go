@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // Identity is what engines write into a container's annotations to say whose
@@ -41,7 +43,7 @@ func Identify(annotations map[string]string) Identity {
 			*field = b
 		}
 		if isCRIO && isContainerd && a != b {
-			id.ambiguous[n] = fmt.Errorf("%w: %s = %s, %s = %s", ErrAmbiguous, crio, quote(a), containerd, quote(b))
+			id.ambiguous[n] = fmt.Errorf("%w: %s = %s, %s = %s", ErrAmbiguous, crio, quote.Text(a), containerd, quote.Text(b))
 		}
 	}
 	return id

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/spec"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
@@ -20,7 +21,7 @@ func (r rulebook) toml() string {
 		"none":    `"none"`,
 		"any":     `"any"`,
 		"range":   fmt.Sprintf("{ min = %d, max = %d }", lowest, highest),
-		"values":  fmt.Sprintf("{ values = [%s] }", strings.Join(quoteAll(boundsValues()), ", ")),
+		"values":  fmt.Sprintf("{ values = [%s] }", strings.Join(quote.All(boundsValues()), ", ")),
 		"pattern": fmt.Sprintf("{ pattern = %q }", boundsPattern),
 	}
 	value := ""

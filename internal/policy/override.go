@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
 
@@ -41,7 +42,7 @@ func (s *Setting) Allows(value string) error {
 	switch o.Kind {
 	case OverrideNone:
 		if !sysctl.Equal(value, s.Value) {
-			return fmt.Errorf("the policy enforces %s", quote(s.Value))
+			return fmt.Errorf("the policy enforces %s", quote.Text(s.Value))
 		}
 	case OverrideRange:
 		return sysctl.InRange(value, o.Min, o.Max)
@@ -51,7 +52,7 @@ func (s *Setting) Allows(value string) error {
 		}
 	case OverridePattern:
 		if !o.Pattern.MatchString(value) {
-			return fmt.Errorf("it does not match the policy's pattern %s", quote(o.Source))
+			return fmt.Errorf("it does not match the policy's pattern %s", quote.Text(o.Source))
 		}
 	}
 	return nil
@@ -61,7 +62,7 @@ func (s *Setting) Allows(value string) error {
 const maxChoices = 10
 
 func choices(values []string) string {
-	text := strings.Join(quoteAll(values[:min(len(values), maxChoices)]), ", ")
+	text := strings.Join(quote.All(values[:min(len(values), maxChoices)]), ", ")
 	if more := len(values) - maxChoices; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

@@ -1,11 +1,15 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
+)
 
 // Refusal is why the container may not start, on one line that says what to
 // do: it is all that the runtime shows to the user.
 func (d *Decision) Refusal() error {
-	subject := fmt.Sprintf("%s = %s: ", d.Key, quote(d.Ask))
+	subject := fmt.Sprintf("%s = %s: ", d.Key, quote.Text(d.Ask))
 	if d.Key == "" {
 		subject = ""
 	}
@@ -41,5 +45,5 @@ func (s *Setting) String() string {
 	if s.Rule.Name == s.Rule.At.String() {
 		return fmt.Sprintf("unnamed rule, %s", s.At)
 	}
-	return fmt.Sprintf("rule %s, %s", quote(s.Rule.Name), s.At)
+	return fmt.Sprintf("rule %s, %s", quote.Text(s.Rule.Name), s.At)
 }

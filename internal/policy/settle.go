@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/spec"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
@@ -169,7 +170,7 @@ func (d *Decision) judge(value string, asked bool) {
 		if s.HasValue {
 			does = "is overwritten"
 		}
-		d.warn(fmt.Sprintf("the joined namespace's %s %s: %v", quote(value), does, err))
+		d.warn(fmt.Sprintf("the joined namespace's %s %s: %v", quote.Text(value), does, err))
 	}
 	d.unasked()
 }

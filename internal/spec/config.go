@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/fdio"
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // MaxConfig bounds a bundle's config.json, in bytes.
@@ -77,7 +78,7 @@ func (d decoder) sysctls() (map[string]string, error) {
 	sysctls, err := d.stringMap()
 	for name := range sysctls {
 		if strings.Contains(name, "\x00") {
-			return nil, fmt.Errorf("linux.sysctl holds the name %.100q, with a NUL byte", name)
+			return nil, fmt.Errorf("linux.sysctl holds the name %s, with a NUL byte", quote.Text(name))
 		}
 	}
 	return sysctls, err
@@ -92,7 +93,7 @@ func (d decoder) namespaces() ([]specs.LinuxNamespace, error) {
 			return err
 		}
 		if seen[namespace.Type] {
-			return fmt.Errorf("linux.namespaces holds %q twice", namespace.Type)
+			return fmt.Errorf("linux.namespaces holds %s twice", quote.Text(string(namespace.Type)))
 		}
 		seen[namespace.Type] = true
 		namespaces = append(namespaces, namespace)

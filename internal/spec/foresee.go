@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/procfs"
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // Foresee opens a namespace such as the container of config.json would get, for
@@ -28,12 +29,12 @@ func openJoined(proc *procfs.Root, t specs.LinuxNamespaceType, path string) (*Na
 	// Not blocking: the path may be anything, such as a named pipe.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("the %s namespace %q: %w", t, path, err)
+		return nil, fmt.Errorf("the %s namespace %s: %w", t, quote.Text(path), err)
 	}
 	ns := &Namespace{Type: t, Kind: Joined, fd: fd}
 	if err := ns.identify(proc); err != nil {
 		_ = ns.Close()
-		return nil, fmt.Errorf("the %s namespace %q: %w", t, path, err)
+		return nil, fmt.Errorf("the %s namespace %s: %w", t, quote.Text(path), err)
 	}
 	return ns, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // decoder reads one JSON value as a stream, so that a large document costs no
@@ -152,7 +154,7 @@ func (d decoder) next(kind jsontext.Kind) (jsontext.Token, error) {
 // quoting and a bound keep the error one short line.
 func (d decoder) where() string {
 	if pointer := d.StackPointer(); pointer != "" {
-		return fmt.Sprintf("%+.100q", string(pointer))
+		return quote.Text(string(pointer))
 	}
 	return "the document"
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/procfs"
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // NamespaceKind tells where a container got a namespace from.
@@ -156,7 +157,7 @@ func (p *Process) kind(config *specs.Spec, t specs.LinuxNamespaceType, st *unix.
 	case !host && kind == Host:
 		return Host, errors.New("is not the host's, but config.json asks for none; the process is not the container's")
 	case kind == Joined && differs(path, st):
-		return Host, fmt.Errorf("is not %q, which config.json says that it joins; the process is not the container's", path)
+		return Host, fmt.Errorf("is not %s, which config.json says that it joins; the process is not the container's", quote.Text(path))
 	case host:
 		return Host, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/fdio"
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 const (
@@ -45,7 +46,7 @@ func checkState(state *specs.State) error {
 	case state.Pid <= 0 || state.Pid > maxPid:
 		return fmt.Errorf("pid is %d: there is no process at this point of the container's life", state.Pid)
 	case !path.IsAbs(state.Bundle):
-		return fmt.Errorf("bundle %q is not an absolute path", state.Bundle)
+		return fmt.Errorf("bundle %s is not an absolute path", quote.Text(state.Bundle))
 	}
 	return nil
 }

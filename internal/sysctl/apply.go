@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // Assignment is a value that a key is to have.
@@ -34,7 +36,7 @@ type WriteError struct {
 }
 
 func (e *WriteError) Error() string {
-	return fmt.Sprintf("%s = %s: %v", e.Key, e.Value, e.Err)
+	return fmt.Sprintf("%s = %s: %v", e.Key, quote.Text(e.Value), e.Err)
 }
 
 func (e *WriteError) Unwrap() error { return e.Err }
@@ -154,7 +156,7 @@ func (t *Tree) rollBack(changes []Change) error {
 		for _, c := range slices.Backward(changes) {
 			// What is gone, with its interface, needs not be put back.
 			if _, failed := t.write(c.Key, c.Old); failed != nil && !errors.Is(failed, ErrNoKey) {
-				err = fmt.Errorf("%s could not be put back to %q: %w", c.Key, c.Old, failed)
+				err = fmt.Errorf("%s could not be put back to %s: %w", c.Key, quote.Text(c.Old), failed)
 			}
 		}
 	}

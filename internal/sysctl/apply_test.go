@@ -120,49 +120,49 @@ func TestApplyFails(t *testing.T) {
 	}{
 		"out of the kernel's range": {
 			Assignment{Key: keepaliveProbes, Value: "300"},
-			"net.ipv4.tcp_keepalive_probes = 300: the kernel refuses it: invalid argument", unix.EINVAL,
+			`net.ipv4.tcp_keepalive_probes = "300": the kernel refuses it: invalid argument`, unix.EINVAL,
 		},
 		"not a number": {
 			Assignment{Key: keepaliveIntvl, Value: "soon"},
-			"net.ipv4.tcp_keepalive_intvl = soon: the kernel refuses it: invalid argument", unix.EINVAL,
+			`net.ipv4.tcp_keepalive_intvl = "soon": the kernel refuses it: invalid argument`, unix.EINVAL,
 		},
 		"absent": {
 			Assignment{Key: absent, Value: "1"},
-			"net.ipv4.tcp_shiny_new = 1: this kernel has no such key in this namespace", fs.ErrNotExist,
+			`net.ipv4.tcp_shiny_new = "1": this kernel has no such key in this namespace`, fs.ErrNotExist,
 		},
 		// The key is there; it is the algorithm that is not.
 		"absent algorithm, optional key": {
 			Assignment{Key: congestionControl, Value: "nosuch", Optional: true},
-			"net.ipv4.tcp_congestion_control = nosuch: the kernel refuses it: no such file or directory", unix.ENOENT,
+			`net.ipv4.tcp_congestion_control = "nosuch": the kernel refuses it: no such file or directory`, unix.ENOENT,
 		},
 		"kept in another form": {
 			Assignment{Key: reservedPorts, Value: "80,81,82"},
-			`net.ipv4.ip_local_reserved_ports = 80,81,82: the kernel kept "80-82"`, nil,
+			`net.ipv4.ip_local_reserved_ports = "80,81,82": the kernel kept "80-82"`, nil,
 		},
 		"kept another number": {
 			Assignment{Key: "net/core/somaxconn", Value: "010"},
-			`net.core.somaxconn = 010: the kernel kept "8"`, nil,
+			`net.core.somaxconn = "010": the kernel kept "8"`, nil,
 		},
 		// The kernel stores the first field before it looks at the second.
 		"refused half way": {
 			Assignment{Key: sendBuffer, Value: "8192 x 3"},
-			"net.ipv4.tcp_wmem = 8192 x 3: the kernel refuses it: invalid argument", unix.EINVAL,
+			`net.ipv4.tcp_wmem = "8192 x 3": the kernel refuses it: invalid argument`, unix.EINVAL,
 		},
 		"fewer fields": {
 			Assignment{Key: sendBuffer, Value: "8192"},
-			"net.ipv4.tcp_wmem = 8192: the kernel kept \"8192\\t16384\\t4000000\"", nil,
+			`net.ipv4.tcp_wmem = "8192": the kernel kept "8192\t16384\t4000000"`, nil,
 		},
 		"read-only": {
 			Assignment{Key: "net/ipv4/tcp_available_congestion_control", Value: "reno"},
-			"net.ipv4.tcp_available_congestion_control = reno: cannot be written: /proc/sys/net/ipv4/tcp_available_congestion_control: permission denied", fs.ErrPermission,
+			`net.ipv4.tcp_available_congestion_control = "reno": cannot be written: /proc/sys/net/ipv4/tcp_available_congestion_control: permission denied`, fs.ErrPermission,
 		},
 		"write-only": {
 			Assignment{Key: "net/ipv4/route/flush", Value: "1"},
-			"net.ipv4.route.flush = 1: /proc/sys/net/ipv4/route/flush: permission denied", fs.ErrPermission,
+			`net.ipv4.route.flush = "1": /proc/sys/net/ipv4/route/flush: permission denied`, fs.ErrPermission,
 		},
 		"a directory": {
 			Assignment{Key: "net/ipv4", Value: "1"},
-			"net.ipv4 = 1: /proc/sys/net/ipv4: is a directory", unix.EISDIR,
+			`net.ipv4 = "1": /proc/sys/net/ipv4: is a directory`, unix.EISDIR,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestApplyFailsTwice(t *testing.T) {
 		{Key: keepaliveTime, Value: "600"},
 		{Key: absent, Value: "1"},
 	})
-	const want = "net.ipv4.tcp_keepalive_probes = 300: the kernel refuses it: invalid argument"
+	const want = `net.ipv4.tcp_keepalive_probes = "300": the kernel refuses it: invalid argument`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

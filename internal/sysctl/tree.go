@@ -11,6 +11,7 @@ import (
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/fdio"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/procfs"
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // ErrNoKey is returned for a key that the thread's namespace does not have,
@@ -80,7 +81,7 @@ func put(fd int, value string) error {
 		return fmt.Errorf("cannot be read back: %w", err)
 	}
 	if !Equal(kept, value) {
-		return fmt.Errorf("the kernel kept %q", kept)
+		return fmt.Errorf("the kernel kept %s", quote.Text(kept))
 	}
 	return nil
 }

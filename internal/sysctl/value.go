@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // MaxValueLen bounds a value in bytes. The kernel takes a sysctl in one write
@@ -99,13 +101,13 @@ func parseInteger(field string) (integer, error) {
 		canonical = canonical && digits[i] >= '0' && digits[i] <= '9'
 	}
 	if !canonical {
-		return integer{}, fmt.Errorf("%q is not a decimal integer", field)
+		return integer{}, fmt.Errorf("%s is not a decimal integer", quote.Text(field))
 	}
 	if n, err := strconv.ParseInt(field, 10, 64); err == nil {
 		return integer{signed: n}, nil
 	}
 	if _, err := strconv.ParseUint(field, 10, 64); err != nil {
-		return integer{}, fmt.Errorf("%q does not fit 64 bits", field)
+		return integer{}, fmt.Errorf("%s does not fit 64 bits", quote.Text(field))
 	}
 	return integer{signed: math.MaxInt64, huge: true}, nil
 }
