@@ -2,23 +2,51 @@ package test
 
 import "testing"
 
-// Some sysctls change others when they are written. linux.sysctl for one that
-// no rule names would undo an enforced one after the hook on runc, and before it
-// on crun: no runtime starts the container.
-func TestSysctlThatDrivesAnEnforcedOne(t *testing.T) {
-	const redirects = `"net.ipv4.conf.all.accept_redirects" = { value = 0, override = "none" }`
-	for name, test := range map[string]struct{ rule, asked, value string }{
-		"redirects":  {redirects, "net.ipv4.ip_forward", "0"},
-		"a pattern":  {`"net.ipv4.conf.*.forwarding" = { value = 0, override = "none" }`, "net.ipv4.ip_forward", "1"},
-		"other name": {`"net.ipv4.ip_forward" = { value = 0, override = "none" }`, "net.ipv4.conf.all.forwarding", "1"},
+// The kernel changes some sysctls when others are written: runc would do so
+// after the hook, and crun before it. What linux.sysctl changes in this way
+// counts as asked for, and ends alike on both.
+func TestSysctlThatDrivesAnother(t *testing.T) {
+	const (
+		forward = "net.ipv4.ip_forward"
+		all     = "net.ipv4.conf.all.forwarding"
+	)
+	enforced := func(key, value string) string {
+		return `"` + key + `" = { value = ` + value + `, override = "none" }`
+	}
+	for name, test := range map[string]struct {
+		rule         []string
+		asked, value string
+		print        string
+		want         string // empty: the container does not start
+	}{
+		"redirects":              {[]string{enforced("net.ipv4.conf.all.accept_redirects", "0")}, forward, "0", "", ""},
+		"a pattern":              {[]string{enforced("net.ipv4.conf.*.forwarding", "0")}, forward, "1", "", ""},
+		"other name":             {[]string{enforced(forward, "0")}, all, "1", "", ""},
+		"both named":             {[]string{enforced(all, "0"), `"` + forward + `" = 0`}, forward, "1", "", ""},
+		"bounds":                 {[]string{`"` + all + `" = { value = 0, override = { max = 0 } }`}, forward, "1", "", ""},
+		"an interface's default": {[]string{enforced("net.ipv4.conf.lo.rp_filter", "1")}, "net.ipv4.conf.default.rp_filter", "2", "", ""},
+		"allowed":                {[]string{`"` + all + `" = { value = 0, override = { values = [0, 1] } }`}, forward, "1", all, "1"},
+		"a default":              {[]string{`"` + all + `" = 0`}, forward, "1", all, "1"},
+		"a default, redirects":   {[]string{`"net.ipv4.conf.all.accept_redirects" = 1`}, forward, "1", "net.ipv4.conf.all.accept_redirects", "0"},
+		"default of interfaces":  {[]string{`"net.ipv4.conf.*.rp_filter" = 1`}, "net.ipv4.conf.default.rp_filter", "2", "net.ipv4.conf.lo.rp_filter", "1"},
+		"not an interface":       {[]string{enforced("net.ipv4.conf.all.rp_filter", "1")}, "net.ipv4.conf.default.rp_filter", "2", "net.ipv4.conf.all.rp_filter", "1"},
+		"every interface of v6":  {[]string{`"net.ipv6.conf.lo.forwarding" = 0`}, "net.ipv6.conf.all.forwarding", "1", "net.ipv6.conf.lo.forwarding", "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			policy := policyDir(t, rule(test.rule))
+			policy := policyDir(t, rule(test.rule...))
 			eachRuntime(t, func(t *testing.T, r *ociRuntime) {
-				spec := printing(keepaliveTime)
+				spec := printing(forward)
+				if test.want != "" {
+					spec = printing(test.print)
+				}
 				spec.Linux.Sysctl = map[string]string{test.asked: test.value}
 				createRuntime(spec, hookWith(policy))
-				wantStopped(t, r.run(t, spec), test.asked, "which the policy enforces")
+				got := r.run(t, spec)
+				if test.want == "" {
+					wantStopped(t, got, test.asked, "it changes", "too")
+					return
+				}
+				wantPrinted(t, got, []string{test.print}, map[string]string{test.print: test.want})
 			})
 		})
 	}

@@ -63,7 +63,10 @@ type Decision struct {
 	// Expanded says that a pattern covers the key, which is there or is not: an
 	// interface may go while the hook is at work.
 	Expanded bool
-	Warning  string // what the user should know although it is no error
+	// Firm says that the value is written even if the key holds it: see
+	// sysctl.Assignment.
+	Firm    bool
+	Warning string // what the user should know although it is no error
 }
 
 // Decisions is what a policy says about a container.
@@ -74,6 +77,7 @@ type Decisions struct {
 	rules    []*Rule // those that match
 	exact    map[sysctl.Key]*Setting
 	wild     []*Setting // those of patterns
+	drivers  []driver
 	decided  map[sysctl.Key]bool
 	patterns map[sysctl.Key]bool // still to be expanded
 }
@@ -106,25 +110,25 @@ func (d *Decisions) decide(c Container) {
 	annotations, refused := annotationAsks(c.Annotations)
 	bundle := bundleAsks(c.Sysctl)
 	d.List = append(d.List, refused...)
-	asked := slices.Concat(slices.Collect(maps.Keys(annotations)), slices.Collect(maps.Keys(bundle)))
-	slices.Sort(asked)
-	asked = slices.Compact(asked)
+	d.drivers = drivers(bundle, c)
+	keys := slices.Concat(slices.Collect(maps.Keys(annotations)), slices.Collect(maps.Keys(bundle)))
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
 
-	for _, key := range asked {
+	for _, key := range keys {
 		switch ask := annotations[key]; {
 		case d.setting(key) != nil:
 		case ask != nil:
 			d.add(unnamed(key, ask))
 		default:
-			d.driving(key, bundle[key], c.Namespaces[namespace(key)])
+			d.unnamedBundle(key, bundle[key])
 		}
 	}
 	for _, rule := range d.rules {
 		for _, setting := range rule.Settings {
-			for _, key := range covered(setting.Key, asked) {
+			for _, key := range covered(setting.Key, keys) {
 				if best := d.setting(key); best == setting && !d.decided[key] {
-					kind := c.Namespaces[namespace(key)]
-					d.add(setting.decide(key, kind, annotations[key], bundle[key]))
+					d.addNamed(setting, key, c, asked{annotations[key], bundle[key], d.driver(key)})
 				}
 			}
 			if setting.Key.IsPattern() {
@@ -181,36 +185,63 @@ func unnamed(key sysctl.Key, a *ask) Decision {
 	}
 }
 
-// decide decides on one key from what the container asks for: an annotation's
-// ask, and the bundle's, nil for none.
+// unnamedBundle is for linux.sysctl's ask for a key that no rule names: none of
+// the policy's business, unless it changes a key that a rule names.
+func (d *Decisions) unnamedBundle(key sysctl.Key, bundle *ask) {
+	if s, err := d.driving(key); err != nil {
+		d.add(s.object(Decision{Key: key, Setting: s, Door: Bundle, Ask: bundle.value, Reason: "no rule names it"}, bundle, err))
+	}
+}
+
+func (d *Decisions) addNamed(s *Setting, key sysctl.Key, c Container, a asked) {
+	decision := s.decide(key, c.Namespaces[namespace(key)], a)
+	if decision.Door == Bundle && decision.Verdict == Leave {
+		if other, err := d.driving(key); err != nil {
+			decision.Setting = other
+			decision = other.object(decision, a.bundle, err)
+		}
+	}
+	d.add(decision)
+}
+
+// asked is what the container asks for about a key. Each is nil for nothing.
+type asked struct {
+	annotation, bundle *ask
+	driver             *driver // another key of the bundle that changes this one
+}
+
+// decide decides on one key from what the container asks for.
 //
 // Where the bundle's ask stands, nothing is to be written: runc writes
 // linux.sysctl after the createRuntime hooks and crun before, so only what
 // both leave alone is the same on both.
-func (s *Setting) decide(key sysctl.Key, kind spec.NamespaceKind, annotation, bundle *ask) Decision {
+func (s *Setting) decide(key sysctl.Key, kind spec.NamespaceKind, a asked) Decision {
 	d := Decision{Key: key, Setting: s}
-	if annotation != nil {
-		if err := s.checkAnnotation(key, kind, annotation, bundle); err == nil {
-			d.Door, d.Ask = Annotation, annotation.value
+	if a.annotation != nil {
+		if err := s.checkAnnotation(key, kind, a); err == nil {
+			d.Door, d.Ask = Annotation, a.annotation.value
 		} else if !s.Rule.WarnOnly {
-			return d.refuse(Annotation, annotation, err)
+			return d.refuse(Annotation, a.annotation, err)
 		} else {
-			d.Warning = fmt.Sprintf("the annotation's %s is ignored: %v", annotation, err)
+			d.Warning = fmt.Sprintf("the annotation's %s is ignored: %v", a.annotation, err)
 		}
 	}
-	if bundle != nil && kind != spec.Host {
-		return s.decideBundle(d, bundle)
+	if a.bundle != nil && kind != spec.Host {
+		return s.decideBundle(d, a.bundle)
 	}
 	switch {
 	case kind == spec.Host:
 		d.Reason = hostReason(key)
 	case d.Door == Annotation:
 		d.Verdict, d.Value, d.Reason = Set, d.Ask, "asked for by an annotation"
+	case a.driver != nil && !a.driver.drive.Lapses:
+		d.Reason = fmt.Sprintf("linux.sysctl asks for %s, which changes it, and the runtime sets that", a.driver.key)
 	case kind == spec.Joined:
 		d.Verdict = Judge
 	default:
 		d.unasked()
 	}
+	d.Firm = a.driver != nil && a.driver.drive.Lapses
 	return d
 }
 
@@ -223,22 +254,24 @@ func (d *Decision) unasked() {
 	d.Verdict, d.Reason = Leave, "not asked for, and the policy has no value"
 }
 
-func (s *Setting) checkAnnotation(key sysctl.Key, kind spec.NamespaceKind, annotation, bundle *ask) error {
+func (s *Setting) checkAnnotation(key sysctl.Key, kind spec.NamespaceKind, a asked) error {
 	switch {
 	case kind == spec.Host:
 		return fmt.Errorf("%s", hostReason(key))
-	case annotation.err != nil:
-		return annotation.err
-	case bundle != nil && !annotation.agrees(bundle):
-		return fmt.Errorf("linux.sysctl asks for %s: the two contradict each other", bundle)
+	case a.annotation.err != nil:
+		return a.annotation.err
+	case a.bundle != nil && !a.annotation.agrees(a.bundle):
+		return fmt.Errorf("linux.sysctl asks for %s: the two contradict each other", a.bundle)
+	case a.driver != nil && !a.driver.drive.Lapses && !a.driver.gives(a.annotation):
+		return fmt.Errorf("linux.sysctl asks for %s = %s, which changes it: the two contradict each other", a.driver.key, a.driver.ask)
 	}
-	return s.AllowsAnnotation(annotation.value)
+	return s.AllowsAnnotation(a.annotation.value)
 }
 
 // decideBundle decides on a key that the runtime sets from linux.sysctl.
 func (s *Setting) decideBundle(d Decision, bundle *ask) Decision {
 	err := bundle.err
-	if unchecked := s.Override.Kind == OverrideAny || s.Override.Kind == OverrideConfig; unchecked {
+	if s.takesAny() {
 		err = nil // whatever it is, the runtime and the kernel judge it
 	} else if err == nil {
 		err = s.Allows(bundle.value)

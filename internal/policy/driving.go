@@ -2,37 +2,96 @@ package policy
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/spec"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
 
-// driving refuses linux.sysctl for a key that no rule names but that the kernel
-// changes an enforced one with: runc would undo that one after the hook, and
-// crun would not.
-func (d *Decisions) driving(key sysctl.Key, bundle *ask, kind spec.NamespaceKind) {
-	if kind == spec.Host {
-		return
-	}
-	for _, rule := range d.rules {
-		for _, s := range rule.Settings {
-			if s.Override.Kind != OverrideNone || !drives(key, s.Key) {
-				continue
-			}
-			decision := Decision{Key: key, Setting: s, Door: Bundle, Ask: bundle.value, Reason: "no rule names it"}
-			d.add(s.object(decision, bundle, fmt.Errorf("it changes %s, which the policy enforces", s.Key)))
-			return
-		}
-	}
+// The kernel changes some sysctls when others are written. What linux.sysctl
+// changes so, runc changes after the hook and crun before: the policy is applied
+// to it as if linux.sysctl asked for it, or the two would not end alike.
+
+// driver is a key that the runtime will write because linux.sysctl asks for it,
+// and something that the kernel changes then.
+type driver struct {
+	key   sysctl.Key
+	ask   *ask
+	drive sysctl.Drive
 }
 
-// drives reports whether writing the key changes one that the other, which may
-// be a pattern, names.
-func drives(key, other sysctl.Key) bool {
-	for _, driven := range key.Drives() {
-		if driven.Matches(other) || other.Matches(driven) {
-			return true
+// drivers lists what linux.sysctl makes the kernel change, sorted by the key.
+func drivers(bundle map[sysctl.Key]*ask, c Container) []driver {
+	var list []driver
+	for _, key := range slices.Sorted(maps.Keys(bundle)) {
+		if c.Namespaces[namespace(key)] == spec.Host {
+			continue
+		}
+		for _, drive := range key.Drives() {
+			list = append(list, driver{key, bundle[key], drive})
 		}
 	}
-	return false
+	return list
+}
+
+// driver returns what makes the kernel change a key that is not a pattern, or
+// nil. What a write of the key itself brings to an end comes last.
+func (d *Decisions) driver(key sysctl.Key) *driver {
+	var lapses *driver
+	for i := range d.drivers {
+		switch driver := &d.drivers[i]; {
+		case driver.key == key || !driver.drive.Changes(key):
+		case driver.drive.Lapses:
+			lapses = driver
+		default:
+			return driver
+		}
+	}
+	return lapses
+}
+
+// gives reports whether the driver gives a key just what is asked for it.
+func (d *driver) gives(a *ask) bool {
+	return d.drive.Copied && a.agrees(d.ask)
+}
+
+// driving returns the setting that is against what linux.sysctl asks for the
+// key, and why: the kernel gives another key a value then that the setting does
+// not allow. The error is nil if there is none.
+func (d *Decisions) driving(key sysctl.Key) (*Setting, error) {
+	for i := range d.drivers {
+		driver := &d.drivers[i]
+		if driver.key != key {
+			continue
+		}
+		for _, rule := range d.rules {
+			for _, s := range rule.Settings {
+				if s.Key == key || !driver.drive.Changes(s.Key) || d.setting(s.Key) != s {
+					continue
+				}
+				if err := s.allowsDriven(driver); err != nil {
+					return s, err
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (s *Setting) allowsDriven(d *driver) error {
+	switch {
+	case s.takesAny():
+		return nil
+	case !d.drive.Copied:
+		return fmt.Errorf("it changes %s too, which the policy restricts", s.Key)
+	}
+	err := d.ask.err
+	if err == nil {
+		err = s.Allows(d.ask.value)
+	}
+	if err != nil {
+		return fmt.Errorf("it changes %s too: %w", s.Key, err)
+	}
+	return nil
 }

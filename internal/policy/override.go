@@ -69,6 +69,12 @@ func choices(values []string) string {
 	return text
 }
 
+// takesAny reports whether linux.sysctl wins over the setting whatever it asks
+// for.
+func (s *Setting) takesAny() bool {
+	return s.Override.Kind == OverrideAny || s.Override.Kind == OverrideConfig
+}
+
 var errNoAnnotations = errors.New(`the policy takes no annotation for it, only linux.sysctl (override = "config")`)
 
 // AllowsAnnotation is Allows for an annotation.

@@ -99,7 +99,7 @@ func (d *Decisions) expand(kinds map[specs.LinuxNamespaceType]spec.NamespaceKind
 		for _, setting := range rule.Settings {
 			for _, key := range expanded[setting.Key] {
 				if !d.decided[key] && d.setting(key) == setting {
-					decision := setting.decide(key, kinds[namespace(key)], nil, nil)
+					decision := setting.decide(key, kinds[namespace(key)], asked{driver: d.driver(key)})
 					decision.Expanded = true
 					d.add(decision)
 				}
@@ -190,7 +190,7 @@ func (d *Decisions) Assignments() []sysctl.Assignment {
 	for _, decision := range d.List {
 		if decision.Verdict == Set {
 			assignments = append(assignments, sysctl.Assignment{
-				Key: decision.Key, Value: decision.Value, Optional: decision.Setting.Optional || decision.Expanded,
+				Key: decision.Key, Value: decision.Value, Optional: decision.Setting.Optional || decision.Expanded, Firm: decision.Firm,
 			})
 		}
 	}

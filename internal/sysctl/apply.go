@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
@@ -13,6 +15,7 @@ type Assignment struct {
 	Key      Key
 	Value    string
 	Optional bool // a kernel without the key is no error
+	Firm     bool // write the value even if the key holds it, so that no Drive that lapses changes it
 }
 
 // Change is a key's value before and after.
@@ -93,6 +96,9 @@ type pass struct {
 func (t *Tree) pass(assignments []Assignment) (p pass) {
 	for _, a := range assignments {
 		old, err := t.write(a.Key, a.Value)
+		if err == nil && a.Firm && Equal(old, a.Value) {
+			err = t.confirm(a)
+		}
 		switch {
 		case errors.Is(err, ErrNoKey) && a.Optional:
 			p.absent = append(p.absent, a.Key)
@@ -106,6 +112,16 @@ func (t *Tree) pass(assignments []Assignment) (p pass) {
 		}
 	}
 	return p
+}
+
+// confirm writes a value that the key holds already.
+func (t *Tree) confirm(a Assignment) error {
+	fd, err := t.open(a.Key, unix.O_RDWR)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return put(fd, a.Value)
 }
 
 // add adds the pass that came n passes after the first.

@@ -5,30 +5,62 @@ import (
 	"strings"
 )
 
+// Drive is what the kernel changes besides a key that is written.
+type Drive struct {
+	Keys   Key  // may be a pattern
+	Copied bool // they get the value that is written
+	Lapses bool // only until they are written themselves, or their interface has an address
+
+	interfaces bool // Keys stands for interfaces alone, not for all and default
+}
+
 // forwarding4 is what a write to net.ipv4.ip_forward, or to its other name,
-// changes besides (inet_forward_change in net/ipv4/devinet.c).
-var forwarding4 = [...]Key{"net/ipv4/ip_forward", "net/ipv4/conf/*/forwarding", "net/ipv4/conf/all/accept_redirects"}
+// changes besides (inet_forward_change in net/ipv4/devinet.c). It gives
+// accept_redirects the opposite.
+var forwarding4 = [...]Drive{
+	{Keys: "net/ipv4/ip_forward", Copied: true},
+	{Keys: "net/ipv4/conf/*/forwarding", Copied: true},
+	{Keys: "net/ipv4/conf/all/accept_redirects"},
+}
+
+// unfollowed4 are the keys of which an interface does not follow the default:
+// they have handlers of their own (DEVINET_SYSCTL_COMPLEX_ENTRY and
+// DEVINET_SYSCTL_FLUSHING_ENTRY in net/ipv4/devinet.c).
+var unfollowed4 = [...]string{
+	"forwarding", "disable_xfrm", "disable_policy", "promote_secondaries", "route_localnet", "drop_unicast_in_l2_multicast",
+}
 
 // propagated6 are the keys in net/ipv6/conf/all that the kernel copies to every
-// interface (addrconf_sysctl_* in net/ipv6/addrconf.c).
-var propagated6 = [...]string{"forwarding", "disable_ipv6", "disable_policy", "ignore_routes_with_linkdown", "addr_gen_mode"}
+// interface and, all but the second, to the default (net/ipv6/addrconf.c).
+var propagated6 = [...]string{"forwarding", "force_forwarding", "disable_ipv6", "ignore_routes_with_linkdown", "addr_gen_mode"}
 
-// Drives returns the patterns of the keys that the kernel changes when k is
-// written; k may be among them.
-func (k Key) Drives() []Key {
+// Drives returns what the kernel changes when k is written; k may be among it.
+func (k Key) Drives() []Drive {
 	if k == "net/ipv4/ip_forward" || k == "net/ipv4/conf/all/forwarding" {
 		return forwarding4[:]
 	}
-	// An interface follows the default until it is set itself
-	// (devinet_copy_dflt_conf).
-	if name, ok := strings.CutPrefix(string(k), "net/ipv4/conf/default/"); ok {
-		return []Key{Key("net/ipv4/conf/*/" + name)}
+	// devinet_copy_dflt_conf, until ipv4_devconf_set or ipv4_devconf_setall.
+	if name, ok := strings.CutPrefix(string(k), "net/ipv4/conf/default/"); ok && !slices.Contains(unfollowed4[:], name) {
+		return []Drive{{Keys: Key("net/ipv4/conf/*/" + name), Copied: true, Lapses: true, interfaces: true}}
 	}
 	name, ok := strings.CutPrefix(string(k), "net/ipv6/conf/all/")
 	if ok && slices.Contains(propagated6[:], name) {
-		return []Key{Key("net/ipv6/conf/*/" + name)}
+		return []Drive{{Keys: Key("net/ipv6/conf/*/" + name), Copied: true, interfaces: name == "force_forwarding"}}
 	}
 	return nil
+}
+
+// Changes reports whether the kernel changes the key, or may change one that it
+// covers as a pattern.
+func (d Drive) Changes(k Key) bool {
+	if !d.Keys.Overlaps(k) {
+		return false
+	}
+	if d.interfaces {
+		name := strings.Split(string(k), "/")[3]
+		return name != "all" && name != "default"
+	}
+	return true
 }
 
 // driven reads the keys that writing the assignments will change besides, so
@@ -36,8 +68,8 @@ func (k Key) Drives() []Key {
 func (t *Tree) driven(assignments []Assignment) []Change {
 	var before []Change
 	for _, a := range assignments {
-		for _, pattern := range a.Key.Drives() {
-			keys, err := t.Expand(pattern)
+		for _, drive := range a.Key.Drives() {
+			keys, err := t.Expand(drive.Keys)
 			if err != nil {
 				continue // no less can be put back than without
 			}

@@ -131,17 +131,28 @@ func (k Key) IsPattern() bool {
 // Matches reports whether the pattern k covers other: they have the same
 // number of components, and each is equal or "*" in k.
 func (k Key) Matches(other Key) bool {
-	pattern, name := string(k), string(other)
+	return k.compare(other, func(pattern, name string) bool { return pattern == "*" || pattern == name })
+}
+
+// Overlaps reports whether there may be a key that both cover, each of which is
+// a key or a pattern.
+func (k Key) Overlaps(other Key) bool {
+	return k.compare(other, func(a, b string) bool { return a == "*" || b == "*" || a == b })
+}
+
+// compare compares the components one by one, without memory for them.
+func (k Key) compare(other Key, alike func(a, b string) bool) bool {
+	a, b := string(k), string(other)
 	for {
-		p, patternRest, patternMore := strings.Cut(pattern, "/")
-		n, nameRest, nameMore := strings.Cut(name, "/")
-		if (p != "*" && p != n) || patternMore != nameMore {
+		first, aRest, aMore := strings.Cut(a, "/")
+		second, bRest, bMore := strings.Cut(b, "/")
+		if aMore != bMore || !alike(first, second) {
 			return false
 		}
-		if !patternMore {
+		if !aMore {
 			return true
 		}
-		pattern, name = patternRest, nameRest
+		a, b = aRest, bRest
 	}
 }
 
