@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/fdio"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/record"
 )
 
@@ -46,7 +48,7 @@ See oci-sysctl-hook(8), and oci-sysctl-hook-policy.toml(5) for the policy.
 func main() {
 	// The thread enters the container's namespaces and must run nothing else.
 	runtime.LockOSThread()
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], os.Stdout, fdio.Writer{FD: unix.Stderr, Patience: record.Patience}))
 }
 
 // run returns the exit status.
@@ -67,13 +69,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	h := &hook{options: options}
 	err = h.run()
 	h.record(err)
+	h.tell(stderr, err)
+	return exitStatus(err)
+}
+
+// tell shows the user the warnings and the error, all at once: whoever does not
+// read them holds up the container once.
+func (h *hook) tell(stderr io.Writer, err error) {
+	var text strings.Builder
 	for _, warning := range h.shownWarnings() {
-		fmt.Fprintf(stderr, "%s: warning: %s\n", name, warning)
+		fmt.Fprintf(&text, "%s: warning: %s\n", name, warning)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		fmt.Fprintf(&text, "%s: %v\n", name, err)
 	}
-	return exitStatus(err)
+	_, _ = io.WriteString(stderr, text.String())
 }
 
 // recordUsage tells the system log of a command line that can't be understood:

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/golden"
 )
@@ -28,12 +31,22 @@ type result struct {
 	Stdout, Stderr string
 }
 
-// runHook runs the hook as a runtime does.
-func runHook(t *testing.T, stdin string, args ...string) result {
+// hookCommand is the hook as a runtime runs it.
+func hookCommand(t *testing.T, stdin string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command("/proc/self/exe", args...)
+	const long = 30 * time.Second // far more than the hook takes for anything
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
 	cmd.Env = []string{asHook}
 	cmd.Stdin = strings.NewReader(stdin)
+	return cmd
+}
+
+// runHook runs the hook to its end.
+func runHook(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	cmd := hookCommand(t, stdin, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
@@ -116,4 +129,28 @@ func TestBadUsage(t *testing.T) {
 		text.WriteString(strings.Join(args, " ") + "\n\t" + got.Stderr)
 	}
 	golden.Check(t, "badusage", text.String())
+}
+
+// Whoever does not read what the hook says does not hold up the container.
+func TestStuckStderr(t *testing.T) {
+	g := newTarget(t, rule(`"net.ipv4.tcp_keepalive_time" = { value = 600, override = "none" }`))
+	g.annotations = map[string]string{"oci-sysctl-hook/" + keepalive: "300"}
+	state := g.prepare(t)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	size, err := unix.FcntlInt(write.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err == nil {
+		_, err = write.Write(make([]byte, size))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := hookCommand(t, state, "--log=none", "--policy-dir="+g.policy)
+	cmd.Stderr = write
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitRefused {
+		t.Error(err)
+	}
 }

@@ -51,8 +51,8 @@ func rule(sysctls ...string) string {
 	return "[[rule]]\nname = \"r\"\n[rule.sysctls]\n" + strings.Join(sysctls, "\n") + "\n"
 }
 
-// run runs the hook for the container. The policy's directory is shown as DIR.
-func (g *target) run(t *testing.T) result {
+// prepare writes the bundle and returns the state.
+func (g *target) prepare(t *testing.T) string {
 	t.Helper()
 	namespaces := []map[string]string{{"type": "network"}, {"type": "ipc"}, {"type": "uts"}}
 	if g.joined {
@@ -60,8 +60,13 @@ func (g *target) run(t *testing.T) result {
 	}
 	config := map[string]any{"annotations": g.annotations, "linux": map[string]any{"namespaces": namespaces, "sysctl": g.sysctl}}
 	write(t, filepath.Join(g.bundle, "config.json"), encode(t, config))
-	state := encode(t, map[string]any{"ociVersion": "1.0", "id": "c1", "pid": g.pid, "bundle": g.bundle})
-	got := runHook(t, state, append([]string{"--log=none", "--policy-dir=" + g.policy}, g.args...)...)
+	return encode(t, map[string]any{"ociVersion": "1.0", "id": "c1", "pid": g.pid, "bundle": g.bundle})
+}
+
+// run runs the hook for the container. The policy's directory is shown as DIR.
+func (g *target) run(t *testing.T) result {
+	t.Helper()
+	got := runHook(t, g.prepare(t), append([]string{"--log=none", "--policy-dir=" + g.policy}, g.args...)...)
 	got.Stderr = strings.ReplaceAll(got.Stderr, g.policy, "DIR")
 	return got
 }

@@ -1,4 +1,4 @@
-// Package fdio reads from plain file descriptors. An os.File registers with
+// Package fdio reads and writes plain file descriptors. An os.File registers with
 // the runtime's poller, which costs the hook more than the read itself.
 package fdio
 
@@ -44,6 +44,34 @@ func (r *Reader) Read(p []byte) (int, error) {
 		return n, nil
 	}
 }
+
+// Writer writes to a descriptor that it does not own, such as a pipe that nobody
+// may read from. A write fails once it takes longer than Patience.
+type Writer struct {
+	FD       int
+	Patience time.Duration
+}
+
+// Write implements io.Writer.
+func (w Writer) Write(p []byte) (int, error) {
+	deadline := time.Now().Add(w.Patience)
+	written := 0
+	for written < len(p) {
+		if err := WaitUntil(w.FD, unix.POLLOUT, deadline); err != nil {
+			return written, err
+		}
+		// A pipe that polls as writable takes a page without blocking (pipe(7)).
+		n, err := unix.Write(w.FD, p[written:min(len(p), written+pipePage)])
+		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
+			return written, err
+		}
+		written += max(n, 0)
+	}
+	return written, nil
+}
+
+// pipePage is PIPE_BUF of Linux.
+const pipePage = 4096
 
 // ErrTimeout is returned when a deadline passed.
 var ErrTimeout = errors.New("timed out")

@@ -122,3 +122,54 @@ func TestWaitUntil(t *testing.T) {
 		t.Errorf("an empty pipe: %v", err)
 	}
 }
+
+// fullPipe returns a pipe that takes no more.
+func fullPipe(t *testing.T) (read, write *os.File) {
+	t.Helper()
+	read, write = pipe(t, "")
+	size, err := unix.FcntlInt(write.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err == nil {
+		_, err = write.WriteString(strings.Repeat("x", size))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read, write
+}
+
+// A pipe that nobody reads holds a writer up for its patience, and no longer.
+func TestWriterIsBounded(t *testing.T) {
+	const patience = 50 * time.Millisecond
+	_, write := fullPipe(t)
+	began := time.Now()
+	n, err := Writer{FD: int(write.Fd()), Patience: patience}.Write([]byte("more"))
+	if n != 0 || !errors.Is(err, ErrTimeout) {
+		t.Errorf("%d, %v, want %v", n, err, ErrTimeout)
+	}
+	if took := time.Since(began); took < patience || took > 20*patience {
+		t.Errorf("took %v, want about %v", took, patience)
+	}
+}
+
+// What does not fit at once is written as it is read.
+func TestWriterGoesOn(t *testing.T) {
+	read, write := fullPipe(t)
+	before, err := unix.FcntlInt(write.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("0123456789", 3*before/10)
+	got := make(chan string)
+	go func() {
+		all, _ := io.ReadAll(read)
+		got <- string(all[before:])
+	}()
+	n, err := Writer{FD: int(write.Fd()), Patience: time.Minute}.Write([]byte(text))
+	if n != len(text) || err != nil {
+		t.Errorf("%d of %d bytes, %v", n, len(text), err)
+	}
+	_ = write.Close()
+	if <-got != text {
+		t.Error("another text was read")
+	}
+}

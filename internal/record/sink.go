@@ -19,19 +19,8 @@ var errNoLog = errors.New("no log")
 type stderr struct{}
 
 func (stderr) write(_ logrus.Level, line []byte) error {
-	deadline := time.Now().Add(Patience)
-	for len(line) > 0 {
-		if err := fdio.WaitUntil(unix.Stderr, unix.POLLOUT, deadline); err != nil {
-			return err
-		}
-		// A pipe that polls as writable takes a page without blocking (pipe(7)).
-		n, err := unix.Write(unix.Stderr, line[:min(len(line), 4096)])
-		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
-			return err
-		}
-		line = line[max(n, 0):]
-	}
-	return nil
+	_, err := fdio.Writer{FD: unix.Stderr, Patience: Patience}.Write(line)
+	return err
 }
 
 // file is the path of a file that records are appended to.
