@@ -45,7 +45,7 @@ func advice(d policy.Decision, cause error) string {
 		return "correct the policy, or say optional = true there"
 	case d.Key == congestionControl && errors.Is(cause, unix.EPERM):
 		return "a container may use what the host's net.ipv4.tcp_allowed_congestion_control lists"
-	case errors.Is(cause, unix.EROFS) || errors.Is(cause, fs.ErrPermission):
+	case errors.Is(cause, unix.EROFS) || errors.Is(cause, unix.EXDEV) || errors.Is(cause, fs.ErrPermission):
 		return "the hook needs a writable /proc/sys and the rights to it"
 	}
 	return "correct the policy"
