@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,12 @@ type decoder struct {
 	*jsontext.Decoder
 }
 
+// readAhead is how much is read at once, in bytes. The decoder's own buffer does
+// not grow beyond 4 kB, so a large document would cost a system call for each.
+const readAhead = 64 << 10
+
 func newDecoder(r io.Reader) decoder {
-	return decoder{jsontext.NewDecoder(r)}
+	return decoder{jsontext.NewDecoder(bufio.NewReaderSize(r, readAhead))}
 }
 
 // document calls member with the name of each member of the one object that
