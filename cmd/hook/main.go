@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -46,8 +45,6 @@ See oci-sysctl-hook(8), and oci-sysctl-hook-policy.toml(5) for the policy.
 `
 
 func main() {
-	// The thread enters the container's namespaces and must run nothing else.
-	runtime.LockOSThread()
 	os.Exit(run(os.Args[1:], os.Stdout, fdio.Writer{FD: unix.Stderr, Patience: record.Patience}))
 }
 

@@ -11,16 +11,19 @@ import (
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/spec"
 )
 
-// Visit is the calling thread's stay in a container's namespaces. The thread
-// must be locked (runtime.LockOSThread) and is never brought back: it is of no
-// use to anything else afterwards.
+// Visit is the calling thread's stay in a container's namespaces. The thread is
+// never brought back: it is of no use to anything else afterwards.
 type Visit struct {
 	*Tree
 	namespaces []*spec.Namespace
 }
 
-// Enter moves the calling thread into the namespaces.
+// Enter moves the calling thread into the namespaces and locks the goroutine to
+// it, for good.
 func Enter(proc *procfs.Root, namespaces []*spec.Namespace) (*Visit, error) {
+	// Not before: the thread that the Go runtime keeps to make others from, once
+	// one is locked, costs a container that there is nothing to do for.
+	runtime.LockOSThread()
 	for _, ns := range namespaces {
 		if err := ns.Enter(); err != nil {
 			return nil, err
