@@ -91,10 +91,15 @@ fuzz: ## Fuzz every parser of untrusted bytes, each for FUZZTIME (2m)
 		done; \
 	done
 
+# What a program costs that does and links ever more of what the hook does.
+rungs := empty unix libraries procfs securejoin
+
 .PHONY: bench
 bench: build bin/runc ## Measure the hook next to other ways (needs root, a quiet machine)
 	$(GO) build -buildvcs=false -o bin/bench ./test/bench
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/bench-empty ./test/bench/empty
+	for rung in $(rungs); do \
+		CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/bench-$$rung ./test/bench/rung/$$rung || exit 1; \
+	done
 	gcc -O2 -static -o bin/bench-hook-c test/bench/other/hook.c
 	$(SUDO) bin/bench $(BENCHFLAGS)
 

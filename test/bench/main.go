@@ -63,7 +63,7 @@ func bench(bin string, runs, containerRuns int, svg string) error {
 	if svg == "" {
 		return nil
 	}
-	return writeFile(svg, func(w io.Writer) error { return drawSVG(w, programs) })
+	return writeFile(svg, func(w io.Writer) error { return drawSVG(w, programs, containers) })
 }
 
 const insideEnv = "OCI_SYSCTL_HOOK_BENCH"

@@ -19,10 +19,11 @@ func measure(cases []*benchCase, runs int) error {
 		if _, err := c.run(); err != nil {
 			return err
 		}
-		if c.check != nil {
-			if err := c.check(); err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
+		if c.check == nil {
+			continue
+		}
+		if err := c.check(); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
 	for range runs {
@@ -82,13 +83,23 @@ func (c *benchCase) quantile(share float64) float64 {
 
 func (c *benchCase) median() float64 { return c.quantile(0.5) }
 
+// ratios are to another case, run by run: in each turn both met the same machine.
+func (c *benchCase) ratios(to *benchCase) *benchCase {
+	r := &benchCase{}
+	for n := range c.millis {
+		r.millis = append(r.millis, c.millis[n]/to.millis[n])
+	}
+	return r
+}
+
 func printTable(w io.Writer, cases []*benchCase) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "| \t| median ms\t| quartiles ms\t| ratio\t|")
-	fmt.Fprintln(table, "|---\t|---\t|---\t|---\t|")
+	fmt.Fprintln(table, "| \t| median ms\t| quartiles ms\t| ratio\t| quartiles of the ratio\t|")
+	fmt.Fprintln(table, "|---\t|---\t|---\t|---\t|---\t|")
 	for _, c := range cases {
-		fmt.Fprintf(table, "| %s\t| %.2f\t| %.2f to %.2f\t| %.2f\t|\n",
-			c.name, c.median(), c.quantile(0.25), c.quantile(0.75), c.median()/first(cases, c.group).median())
+		r := c.ratios(first(cases, c.group))
+		fmt.Fprintf(table, "| %s\t| %.2f\t| %.2f to %.2f\t| %.2f\t| %.2f to %.2f\t|\n",
+			c.name, c.median(), c.quantile(0.25), c.quantile(0.75), r.median(), r.quantile(0.25), r.quantile(0.75))
 	}
 	table.Flush()
 }

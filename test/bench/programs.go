@@ -25,8 +25,12 @@ func programCases(dir, bin string, t *target) ([]*benchCase, error) {
 	hook := filepath.Join(bin, "oci-sysctl-hook")
 	cases := []*benchCase{
 		{name: "empty Go program", argv: []string{filepath.Join(bin, "bench-empty")}, stdin: state},
-		{name: "hook in C, no policy, no checks", argv: []string{filepath.Join(bin, "bench-hook-c")}, stdin: state},
-		{name: "oci-sysctl-hook --version: what it links", argv: []string{hook, "--version"}},
+		{name: "one that links x/sys/unix", argv: []string{filepath.Join(bin, "bench-unix")}, stdin: state},
+		{name: "one that links the hook's libraries", argv: []string{filepath.Join(bin, "bench-libraries")}, stdin: state},
+		{name: "oci-sysctl-hook --version", argv: []string{hook, "--version"}},
+		{name: "three keys opened, as the hook does", argv: []string{filepath.Join(bin, "bench-procfs")}, stdin: state},
+		{name: "three keys opened with pathrs-lite", argv: []string{filepath.Join(bin, "bench-securejoin")}, stdin: state},
+		{name: "hook in C, no policy, no checks", argv: []string{filepath.Join(bin, "bench-hook-c")}, stdin: state, check: t.hasValues(3)},
 	}
 	for _, v := range []struct {
 		name        string

@@ -8,31 +8,52 @@ import (
 	"strings"
 )
 
-// drawSVG draws a bar for each case: its median as a multiple of the first's.
-func drawSVG(w io.Writer, cases []*benchCase) error {
-	const left, width, row = 300, 420, 26
+// The picture's measures, in pixels.
+const (
+	barLeft, barWidth, rowHeight = 300, 420, 26
+	margin, gap                  = 5, 16
+)
+
+// drawSVG draws a bar for each case: its median as a multiple of the first of its
+// group. The sets of cases stand below each other, each with a scale of its own.
+func drawSVG(w io.Writer, sets ...[]*benchCase) error {
+	height := 2 * margin
+	for _, cases := range sets {
+		height += rowHeight*len(cases) + gap
+	}
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="13">`+"\n", barLeft+barWidth+70, height)
+	fmt.Fprintln(w, `<rect width="100%" height="100%" fill="white"/>`)
+	y := margin
+	for _, cases := range sets {
+		if err := drawBars(w, y, cases); err != nil {
+			return err
+		}
+		y += rowHeight*len(cases) + gap
+	}
+	_, err := fmt.Fprintln(w, "</svg>")
+	return err
+}
+
+func drawBars(w io.Writer, y int, cases []*benchCase) error {
 	most := 0.0
 	for _, c := range cases {
 		most = max(most, c.median())
 	}
-	base := cases[0].median()
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="13">`+"\n", left+width+70, row*len(cases)+10)
-	fmt.Fprintln(w, `<rect width="100%" height="100%" fill="white"/>`)
 	for n, c := range cases {
-		y, bar := 5+n*row, c.median()/most*width
+		y := y + n*rowHeight
 		fill := "#b8b8b8"
-		if strings.HasPrefix(c.name, "oci-sysctl-hook") {
+		if strings.Contains(c.name, "oci-sysctl-hook") {
 			fill = "#3b7dd8"
 		}
-		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end">`, left-8, y+17)
+		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end">`, barLeft-8, y+17)
 		if err := xml.EscapeText(w, []byte(c.name)); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, `</text><rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`, left, y+3, bar, row-8, fill)
-		fmt.Fprintf(w, `<text x="%.1f" y="%d">%.2f</text>`+"\n", left+bar+6, y+17, c.median()/base)
+		bar := c.median() / most * barWidth
+		fmt.Fprintf(w, `</text><rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`, barLeft, y+3, bar, rowHeight-8, fill)
+		fmt.Fprintf(w, `<text x="%.1f" y="%d">%.2f</text>`+"\n", barLeft+bar+6, y+17, c.ratios(first(cases, c.group)).median())
 	}
-	_, err := fmt.Fprintln(w, "</svg>")
-	return err
+	return nil
 }
 
 func writeFile(path string, write func(io.Writer) error) error {
