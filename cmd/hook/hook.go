@@ -43,6 +43,7 @@ func (h *hook) run() error {
 	if err != nil {
 		return exit(exitSystem, err)
 	}
+	h.report.netns = process.Inode(specs.NetworkNamespace)
 	config, configErr := spec.ReadConfig(state.Bundle)
 	if configErr != nil && !errors.Is(configErr, fs.ErrPermission) {
 		return exit(exitInput, configErr)
@@ -61,7 +62,7 @@ func (h *hook) run() error {
 	if err != nil {
 		return exit(exitSystem, err)
 	}
-	h.report.decided(c)
+	h.report.decisions = c.Decisions
 	if refused := c.Decisions.Refused(); len(refused) > 0 {
 		return exit(exitRefused, refusal(refused))
 	}

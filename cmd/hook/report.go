@@ -6,10 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 
-	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/container"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/policy"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
@@ -18,18 +16,9 @@ import (
 type report struct {
 	began     time.Time
 	id        string
-	netns     uint64
+	netns     uint64 // inode number, 0 if it can't be told
 	decisions *policy.Decisions
 	result    sysctl.Result
-}
-
-func (r *report) decided(c *container.Container) {
-	r.decisions = c.Decisions
-	for _, ns := range c.Namespaces {
-		if ns.Type == specs.NetworkNamespace {
-			r.netns = ns.Ino
-		}
-	}
 }
 
 // record writes the record. That it can't be written is a warning at most.
@@ -65,15 +54,15 @@ func (r *report) fields() logrus.Fields {
 		"took_ms": math.Round(float64(time.Since(r.began).Microseconds())/10) / 100,
 	}
 	set(fields, "id", r.id)
+	if r.netns != 0 {
+		fields["netns"] = r.netns
+	}
 	if r.decisions == nil {
 		return fields
 	}
 	set(fields, "pod_namespace", r.decisions.Identity.PodNamespace)
 	set(fields, "pod", r.decisions.Identity.Pod)
 	set(fields, "container", r.decisions.Identity.Container)
-	if r.netns != 0 {
-		fields["netns"] = r.netns
-	}
 	if changed := r.changed(); changed != nil {
 		fields["set"] = list(bounded(changed, maxRecorded))
 	}

@@ -67,12 +67,12 @@ func TestRecord(t *testing.T) {
 		},
 		"warned": {
 			"", nil,
-			map[string]any{"level": "warning", "msg": "nothing to do", "id": "c1", "warnings": []any{"no policy files; no sysctl is set"}},
+			map[string]any{"level": "warning", "msg": "nothing to do", "id": "c1", "netns": "NETNS", "warnings": []any{"no policy files; no sysctl is set"}},
 		},
 		"refused": {
 			rule(setting + `600`), func(g *target) { g.annotations = map[string]string{"oci-sysctl-hook/" + keepalive: "1"} },
 			map[string]any{
-				"level": "error", "msg": "refused", "id": "c1",
+				"level": "error", "msg": "refused", "id": "c1", "netns": "NETNS",
 				"error": `net.ipv4.tcp_keepalive_time = "1": refused by the policy: the policy takes no annotation for it, only linux.sysctl (override = "config") (asked for by an annotation; rule "r", DIR/p.toml:4); change or drop the annotation, or have the policy changed`,
 			},
 		},
@@ -85,7 +85,7 @@ func TestRecord(t *testing.T) {
 		},
 		"bad policy": {
 			"x", nil,
-			map[string]any{"level": "error", "msg": "failed", "id": "c1", "error": "policy: DIR/p.toml:1:1: not valid TOML: expected '=' after key"},
+			map[string]any{"level": "error", "msg": "failed", "id": "c1", "netns": "NETNS", "error": "policy: DIR/p.toml:1:1: not valid TOML: expected '=' after key"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -115,6 +115,16 @@ func (p *Process) Namespace(config *specs.Spec, t specs.LinuxNamespaceType) (*Na
 	return ns, nil
 }
 
+// Inode returns the inode number of the process's namespace of the type, for
+// people to read, or 0 if it can't be told.
+func (p *Process) Inode(t specs.LinuxNamespaceType) uint64 {
+	var st unix.Stat_t
+	if unix.Fstatat(p.fd, nsFile(t), &st, 0) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
 func (p *Process) open(t specs.LinuxNamespaceType) (*Namespace, *unix.Stat_t, error) {
 	fail := func(err error) (*Namespace, *unix.Stat_t, error) {
 		return nil, nil, fmt.Errorf("the %s namespace of process %d: %w", t, p.pid, err)
