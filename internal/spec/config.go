@@ -43,7 +43,7 @@ func decodeConfig(r io.Reader) (*specs.Spec, error) {
 		case "linux":
 			config.Linux, err = d.linux()
 		default:
-			err = d.SkipValue()
+			err = d.skip(name, "annotations", "linux")
 		}
 		return err
 	})
@@ -65,7 +65,7 @@ func (d decoder) linux() (*specs.Linux, error) {
 		case "sysctl":
 			linux.Sysctl, err = d.sysctls()
 		default:
-			err = d.SkipValue()
+			err = d.skip(name, "namespaces", "sysctl")
 		}
 		return err
 	})
@@ -113,7 +113,7 @@ func (d decoder) namespace() (namespace specs.LinuxNamespace, err error) {
 			namespace.Path, err = d.text()
 			return err
 		default:
-			return d.SkipValue()
+			return d.skip(name, "type", "path")
 		}
 	})
 	return namespace, err

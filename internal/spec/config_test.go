@@ -34,7 +34,6 @@ func TestDecodeConfig(t *testing.T) {
 		"null sysctl, annotations": {`{"annotations":null,"linux":{"sysctl":null,` + list + `}}`, bare},
 		"unknown members":          {`{"x":[{}],"linux":{"y":{"namespaces":[]},` + list + `,"seccomp":{}},"vm":1}`, bare},
 		"unknown in a namespace":   {`{"linux":{"namespaces":[{"x":1,"type":"network"},{"type":"ipc","path":"/p","y":[]}]}}`, bare},
-		"other letters' case":      {`{"Linux":{},"linux":{"Sysctl":{"a":"1"},` + list + `}}`, bare},
 	} {
 		got, err := decodeConfig(strings.NewReader(test.text))
 		if err != nil {
@@ -67,6 +66,12 @@ var badConfigs = map[string]string{
 	"no linux":               `{}`,
 	"linux null":             `{"linux":null}`,
 	"linux array":            `{"linux":[]}`,
+	"Linux":                  `{"Linux":{},` + goodConfig[1:],
+	"ANNOTATIONS":            `{"ANNOTATIONS":{},` + goodConfig[1:],
+	"Sysctl":                 withConfig(`"sysctl":`, `"Sysctl":{},"sysctl":`),
+	"long s":                 withConfig(`"sysctl":`, `"\u017fysctl":{},"sysctl":`),
+	"Namespaces":             withConfig(`"namespaces":`, `"Namespaces":[],"namespaces":`),
+	"Path of a namespace":    withConfig(`"path":"/p"`, `"Path":"/p"`),
 	"linux twice":            `{"linux":{"namespaces":[{"type":"network"}]},"linux":{"namespaces":[{"type":"ipc"}]}}`,
 	"no namespaces":          `{"linux":{}}`,
 	"namespaces null":        `{"linux":{"namespaces":null}}`,

@@ -106,6 +106,18 @@ func (d decoder) array(element func() error) error {
 	return err
 }
 
+// skip skips the value of a member that is not used. A runtime in Go takes a name
+// in any case for the one that it looks for (package encoding/json), and one in C
+// does not: such a name means two things.
+func (d decoder) skip(name string, used ...string) error {
+	for _, other := range used {
+		if strings.EqualFold(name, other) {
+			return fmt.Errorf("%s: to some runtimes this is %q, and to others it is not", d.where(), other)
+		}
+	}
+	return d.SkipValue()
+}
+
 func (d decoder) stringMap() (map[string]string, error) {
 	values := map[string]string{}
 	err := d.object(func(name string) (err error) {
