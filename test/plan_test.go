@@ -301,3 +301,33 @@ func TestPlanOfHostNetworkByPath(t *testing.T) {
 		})
 	}
 }
+
+// A container of which nobody can tell which rules are for it is refused by
+// the hook, and so it is by plan and for audit.
+func TestPlanOfContradictingIdentity(t *testing.T) {
+	g := newTarget(t)
+	g.policy = policyDir(t, "[[rule]]\nname = \"eu\"\nwhen = { pod_namespaces = [\"eu-*\"] }\nsysctls = { \"net.ipv4.tcp_ecn\" = 1 }\n")
+	spec := newSpec("true")
+	spec.Annotations = map[string]string{"io.kubernetes.pod.namespace": "eu-1", "io.kubernetes.cri.sandbox-namespace": "us-1"}
+	if err := writeBundle(g.bundle, spec); err != nil {
+		t.Fatal(err)
+	}
+	g.wantFailed(t, g.run(t, g.stdin(t)), 1)
+
+	const reason = "the annotations contradict each other"
+	root := runcState(t, "contradicting", g.pid, g.bundle)
+	for _, args := range [][]string{{g.bundle}, {"--state-root", root, "contra"}} {
+		p, got := plan(t, append([]string{"--policy-dir", g.policy}, args...)...)
+		if got.code != 1 || p.Starts || p.NotLooked != "" || len(p.Decisions) != 1 ||
+			p.Decisions[0].Verdict != "refuse" || !strings.Contains(p.Decisions[0].Reason, reason) {
+			t.Errorf("plan %v: exit %d: %+v", args, got.code, p)
+		}
+	}
+	a, code := audit(t, "--policy-dir", g.policy, "--state-root", root)
+	if diff := cmp.Diff(map[string]string{"": "refused"}, a.stands("contradicting")); diff != "" || code != 1 || a.Containers[0].Error != "" {
+		t.Errorf("audit: exit %d, %+v (-want +got):\n%s", code, a, diff)
+	}
+	if got := policyCommand(t, "audit", "--policy-dir", g.policy, "--state-root", root); !strings.Contains(got.stdout, reason) {
+		t.Errorf("audit does not say why: %s", got.stdout)
+	}
+}

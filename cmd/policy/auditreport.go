@@ -179,7 +179,7 @@ func (k *auditKey) note() string {
 	switch {
 	case k.Door != "":
 		return k.asked() + ": " + k.reason()
-	case k.Warning != "":
+	case k.Warning != "" || k.Key == "":
 		return k.reason()
 	}
 	return ""

@@ -120,8 +120,9 @@ func TestPlanOutput(t *testing.T) {
 		config string
 		status int
 	}{
-		"plan-host":    {`{"annotations": {"io.kubernetes.pod.namespace": "ns", "io.kubernetes.pod.name": "pod"}, "linux": {"namespaces": [{"type": "mount"}]}}`, exitDone},
-		"plan-refused": {`{"annotations": {"oci-sysctl-hook/net.ipv4.tcp_keepalive_intvl": "11", "oci-sysctl-hook/net.ipv4.tcp_sack": "1\u001b[31m"}, "linux": {"namespaces": [{"type": "network"}], "sysctl": {"net.ipv4.tcp_ecn": "0"}}}`, exitFound},
+		"plan-host":      {`{"annotations": {"io.kubernetes.pod.namespace": "ns", "io.kubernetes.pod.name": "pod"}, "linux": {"namespaces": [{"type": "mount"}]}}`, exitDone},
+		"plan-refused":   {`{"annotations": {"oci-sysctl-hook/net.ipv4.tcp_keepalive_intvl": "11", "oci-sysctl-hook/net.ipv4.tcp_sack": "1\u001b[31m"}, "linux": {"namespaces": [{"type": "network"}], "sysctl": {"net.ipv4.tcp_ecn": "0"}}}`, exitFound},
+		"plan-ambiguous": {`{"annotations": {"io.kubernetes.pod.namespace": "a", "io.kubernetes.cri.sandbox-namespace": "b"}, "linux": {"namespaces": [{"type": "network"}]}}`, exitFound},
 	} {
 		bundle := bundleWith(t, test.config)
 		for _, format := range []string{"table", "json"} {

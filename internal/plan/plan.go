@@ -77,6 +77,8 @@ func (v *Viewer) Running(p *policy.Policy, process *spec.Process, config *specs.
 		err = openRest(c, process, config)
 	}
 	switch {
+	case errors.Is(err, policy.ErrAmbiguous):
+		return ambiguous(config, err), nil
 	case errors.Is(err, fs.ErrPermission):
 		return unseen(p, config, err)
 	case err != nil:
@@ -89,6 +91,9 @@ func (v *Viewer) Running(p *policy.Policy, process *spec.Process, config *specs.
 // looked at, or are not there yet, are no error but in the plan.
 func (v *Viewer) Bundle(p *policy.Policy, config *specs.Spec) (*Plan, error) {
 	c, err := container.Foresee(p, v.proc, config)
+	if errors.Is(err, policy.ErrAmbiguous) {
+		return ambiguous(config, err), nil
+	}
 	if err != nil {
 		return unseen(p, config, err)
 	}
@@ -183,6 +188,13 @@ func (d *Decision) read(visit *sysctl.Visit) (err error) {
 		d.Known = true
 	}
 	return nil
+}
+
+// ambiguous is the plan for a container of which nobody can tell which rules
+// are for it. The hook refuses it for no sysctl of its own.
+func ambiguous(config *specs.Spec, cause error) *Plan {
+	refusal := policy.Decision{Verdict: policy.Refuse, Reason: cause.Error()}
+	return &Plan{Identity: policy.Identify(config.Annotations), Decisions: []Decision{{Decision: refusal}}}
 }
 
 func unseen(p *policy.Policy, config *specs.Spec, cause error) (*Plan, error) {
