@@ -39,31 +39,47 @@ func TestCheckFindsWhatTheHookMeets(t *testing.T) {
 	}
 }
 
-// Without the rights to prove it, no policy counts as proven.
+// Without the rights to prove it, no policy counts as proven; what is wrong
+// with it is found all the same.
 func TestCheckWithoutRights(t *testing.T) {
 	needRoot(t)
 	path, err := buildPolicy()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := policyDir(t, keepalivePolicy)
+	good := policyDir(t, keepalivePolicy)
+	bad := policyDir(t, rule(`"net.ipv4.tcp_ecn" = { value = 5, override = { max = 2 } }`))
+	const unproven = "Not proven: that a kernel has the "
 	for name, test := range map[string]struct {
-		args []string
-		code int
-		want string
+		args           []string
+		code           int
+		stdout, stderr []string // are in it
 	}{
-		"with the proof":    {nil, 4, "--no-kernel leaves it out"},
-		"without the proof": {[]string{"--no-kernel"}, 0, "Not proven: that a kernel has the 3 sysctls"},
+		"with the proof":    {[]string{"--policy-dir", good}, 4, []string{"0 problems", unproven, ", since ", "operation not permitted"}, []string{"--no-kernel leaves it out"}},
+		"without the proof": {[]string{"--policy-dir", good, "--no-kernel"}, 0, []string{"0 problems", unproven}, nil},
+		"with problems":     {[]string{"--policy-dir", bad}, 1, []string{"outside its own bounds", "1 problem,", unproven, "operation not permitted"}, nil},
+		"as JSON":           {[]string{"--policy-dir", bad, "-o", "json"}, 1, []string{`"problems": 1`, `"not_proven": "that a kernel`, "outside its own bounds"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			argv := append([]string{"--bounding-set=-all", "--inh-caps=-all", path, "check", "--policy-dir", dir}, test.args...)
+			argv := append([]string{"--bounding-set=-all", "--inh-caps=-all", path, "check"}, test.args...)
 			got, err := finish(exec.Command("setpriv", argv...))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if said := got.stdout + got.stderr; got.code != test.code || !strings.Contains(said, test.want) {
-				t.Errorf("exit %d, want %d, and %q: %s", got.code, test.code, test.want, said)
+			if got.code != test.code || (test.stderr == nil) != (got.stderr == "") {
+				t.Errorf("exit %d, want %d: %s", got.code, test.code, got.stderr)
 			}
+			wantWords(t, got.stdout, test.stdout)
+			wantWords(t, got.stderr, test.stderr)
 		})
+	}
+}
+
+func wantWords(t *testing.T, text string, words []string) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			t.Errorf("want %q in: %s", word, text)
+		}
 	}
 }

@@ -21,7 +21,7 @@ new namespaces, which end with it, it sets every value, both ends of every bound
 and every choice, and what the rules set together.
 
 Exit status: 0 no problem (there may be warnings and notes), 1 problems,
-2 usage, 4 the proof could not be made here.`,
+2 usage, 4 no problem, but the proof could not be made here.`,
 		Example: `  oci-sysctl-policy check
   oci-sysctl-policy check --policy-dir policy.d --no-kernel`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -42,10 +42,11 @@ func runCheck(o *options, command *cobra.Command, noKernel bool) error {
 	r := &checkReport{header: newHeader("check"), Files: []string{}, Findings: []finding{}}
 	p, findings := o.loadForCheck(r)
 	findings = append(findings, check.Rules(p)...)
+	var unproven error
 	if noKernel {
 		r.NotProven = check.Unproven(p)
-	} else if err := r.prove(p, &findings); err != nil {
-		return err
+	} else {
+		unproven = r.prove(p, &findings)
 	}
 	check.Sort(findings)
 	for _, f := range findings {
@@ -57,7 +58,7 @@ func runCheck(o *options, command *cobra.Command, noKernel bool) error {
 	if r.Summary.Problems > 0 {
 		return exit(exitFound, nil)
 	}
-	return nil
+	return unproven
 }
 
 // loadForCheck returns the policy, or what of it can be loaded.
@@ -88,17 +89,24 @@ func (o *options) noFiles() check.Finding {
 	return check.Finding{Severity: check.Warning, File: policy.DefaultDirs()[0], Message: "no *.toml files here, nor in the other directories"}
 }
 
+// prove proves the policy, or says in the report why it could not. What was
+// found until then counts.
 func (r *checkReport) prove(p *policy.Policy, findings *[]check.Finding) error {
-	proc, err := procfs.Open()
+	found, proof, err := proveHere(p)
+	*findings = append(*findings, found...)
 	if err != nil {
-		return exit(exitSystem, err)
-	}
-	defer proc.Close()
-	found, proof, err := check.Kernel(p, proc)
-	if err != nil {
+		r.NotProven = fmt.Sprintf("%s, since %v", check.Unproven(p), err)
 		return exit(exitSystem, fmt.Errorf("the proof on this kernel: %w%s; --no-kernel leaves it out", err, hint()))
 	}
-	*findings = append(*findings, found...)
 	r.Proof = &kernelProof{Kernel: proof.Kernel, Values: proof.Values, Patterns: proof.Patterns}
 	return nil
+}
+
+func proveHere(p *policy.Policy) ([]check.Finding, *check.Proof, error) {
+	proc, err := procfs.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer proc.Close()
+	return check.Kernel(p, proc)
 }

@@ -2,7 +2,6 @@ package check
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -21,18 +20,21 @@ type Proof struct {
 
 // Kernel proves the policy on this kernel, in new namespaces: every value, both
 // ends of every bound, every choice; and what rules set together. An error
-// means that it could not.
+// means that it could not, or not wholly: then there is no proof, but there may
+// be findings.
 func Kernel(p *policy.Policy, proc *procfs.Root) ([]Finding, *Proof, error) {
 	k := &prover{proc: proc, proof: Proof{Kernel: release()}, alone: map[*policy.Setting]bool{}}
 	for _, rule := range p.Rules {
 		for _, s := range rule.Settings {
 			if err := k.setting(s); err != nil {
-				return nil, nil, err
+				return k.findings, nil, err
 			}
 		}
 	}
-	err := k.together(p)
-	return k.findings, &k.proof, err
+	if err := k.together(p); err != nil {
+		return k.findings, nil, err
+	}
+	return k.findings, &k.proof, nil
 }
 
 // prover collects the findings.
@@ -101,7 +103,8 @@ func elsewhere(s *policy.Setting, key sysctl.Key) string {
 }
 
 // keys returns the keys of a new namespace to try a setting on, and the number
-// of fields that a value has. There are none if the namespace lacks the key.
+// of fields that a value has. There are none if the namespace lacks the key or
+// does not let it be read: the hook reads before it writes.
 func (k *prover) keys(s *policy.Setting) (keys []sysctl.Key, fields int, err error) {
 	err = inScratch(k.proc, func(visit *sysctl.Visit) error {
 		if keys, err = k.present(s, visit); err != nil || len(keys) == 0 {
@@ -110,7 +113,9 @@ func (k *prover) keys(s *policy.Setting) (keys []sysctl.Key, fields int, err err
 		value := s.Value
 		if !s.HasValue {
 			if value, err = visit.Read(keys[0]); err != nil {
-				return fmt.Errorf("%s: %w", keys[0], err)
+				k.find(about(s, Problem, "%sthe hook reads before it writes, and can't here: %v", elsewhere(s, keys[0]), err))
+				keys = nil
+				return nil
 			}
 		}
 		fields = max(len(strings.Fields(value)), 1)

@@ -88,6 +88,17 @@ func TestKernel(t *testing.T) {
 			},
 			values: 2,
 		},
+		"not to be read": {
+			sysctls: `"net.ipv4.route.flush" = 1
+"net.ipv6.conf.default.stable_secret" = { override = "any" }
+"net.ipv4.tcp_keepalive_probes" = 300`,
+			want: []string{
+				`1.toml:4:1: problem: net.ipv4.route.flush: the value "1": /proc/sys/net/ipv4/route/flush: permission denied`,
+				`1.toml:5:1: problem: net.ipv6.conf.default.stable_secret: the hook reads before it writes, and can't here: cannot be read: input/output error`,
+				`1.toml:6:1: problem: net.ipv4.tcp_keepalive_probes: the value "300": the kernel refuses it: invalid argument`,
+			},
+			values: 2,
+		},
 		"a pattern allows": {
 			sysctls: `"kernel.domainname" = { override = { pattern = "[a-z.]+" } }`,
 			want:    []string{`1.toml:4:1: note: kernel.domainname: which values the pattern lets in can't be proven`},
