@@ -98,7 +98,7 @@ func (r *checkReport) prove(p *policy.Policy, findings *[]check.Finding) error {
 		r.NotProven = fmt.Sprintf("%s, since %v", check.Unproven(p), err)
 		return exit(exitSystem, fmt.Errorf("the proof on this kernel: %w%s; --no-kernel leaves it out", err, hint()))
 	}
-	r.Proof = &kernelProof{Kernel: proof.Kernel, Values: proof.Values, Patterns: proof.Patterns}
+	r.Proof = &kernelProof{Kernel: proof.Kernel, Values: proof.Values, Patterns: proof.Patterns, Pairs: proof.Pairs}
 	return nil
 }
 

@@ -33,7 +33,8 @@ type finding struct {
 type kernelProof struct {
 	Kernel   string `json:"kernel"`
 	Values   int    `json:"values"`
-	Patterns int    `json:"patterns"` // that can't be proven
+	Patterns int    `json:"patterns"`        // that can't be proven
+	Pairs    int    `json:"pairs,omitempty"` // of rules, not tried together
 }
 
 type checkSummary struct {
@@ -95,6 +96,9 @@ func (r *checkReport) String() string {
 	text += fmt.Sprintf("%s tried on %s", count(r.Proof.Values, "value"), r.Proof.Kernel)
 	if r.Proof.Patterns > 0 {
 		text += fmt.Sprintf("; %s can't be proven", count(r.Proof.Patterns, "pattern"))
+	}
+	if r.Proof.Pairs > 0 {
+		text += fmt.Sprintf("; %s of rules not tried together, there are too many", count(r.Proof.Pairs, "pair"))
 	}
 	return text + "."
 }

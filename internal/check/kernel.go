@@ -16,6 +16,7 @@ type Proof struct {
 	Kernel   string
 	Values   int // how many were written
 	Patterns int // how many expressions allow values that nobody can enumerate
+	Pairs    int // of rules that were not tried together, since there are too many
 }
 
 // Kernel proves the policy on this kernel, in new namespaces: every value, both

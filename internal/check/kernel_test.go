@@ -133,18 +133,46 @@ func TestKernel(t *testing.T) {
 	}
 }
 
-// A rule for some containers is tried beside those for all, not beside others.
+// What one container may get from two rules is tried together, and no more.
 func TestKernelTriesWhatComesTogether(t *testing.T) {
 	const start, ports = `"net.ipv4.ip_unprivileged_port_start" = 2000`, `"net.ipv4.ip_local_port_range" = [1024, 65000]`
-	rule := func(container, sysctl string) string {
-		return fmt.Sprintf("[[rule]]\nwhen = { containers = [%q] }\nsysctls = { %s }\n", container, sysctl)
+	for name, test := range map[string]struct {
+		first, second string // conditions
+		want          string
+	}{
+		"no container gets both":        {`containers = ["a"]`, `containers = ["b"]`, ""},
+		"an annotation has one value":   {`annotations = { "^tier$" = "^(gold|silver)$" }`, `annotations = { "^tier$" = "^bronze$" }`, ""},
+		"for all and for some":          {"", `containers = ["b"]`, "the values of other rules: "},
+		"globs for all":                 {`containers = ["*"]`, `pod_namespaces = ["*"]`, "the values of other rules: "},
+		"namespaces and containers":     {`pod_namespaces = ["a"]`, `containers = ["b"]`, `the rules "first" and "second" match: `},
+		"globs that overlap":            {`containers = ["a*"]`, `containers = ["b", "*b"]`, `the rules "first" and "second" match: `},
+		"annotations of different name": {`annotations = { "^tier$" = "^gold$" }`, `annotations = { "^zone$" = "^eu$" }`, `the rules "first" and "second" match: `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rule := func(name, when, sysctl string) string {
+				return fmt.Sprintf("[[rule]]\nname = %q\nwhen = { %s }\nsysctls = { %s }\n", name, when, sysctl)
+			}
+			got, _ := prove(t, rule("first", test.first, start)+rule("second", test.second, ports))
+			switch {
+			case test.want == "" && got != nil:
+				t.Errorf("findings %q, want none", got)
+			case test.want != "" && (len(got) != 1 || !strings.Contains(got[0], test.want)):
+				t.Errorf("findings %q, want one with %q", got, test.want)
+			}
+		})
 	}
-	if got, _ := prove(t, rule("a", start)+rule("b", ports)); got != nil {
-		t.Errorf("rules that no container gets both: %q", got)
+}
+
+// Many rules must not make the proof endless, nor pass for proven.
+func TestKernelBoundsPairs(t *testing.T) {
+	const rules = 46 // 1035 pairs
+	var text strings.Builder
+	for i := range rules {
+		fmt.Fprintf(&text, "[[rule]]\nwhen = { annotations = { a%d = \"\" } }\nsysctls = { \"net.ipv4.tcp_ecn\" = 1 }\n", i)
 	}
-	got, _ := prove(t, oneRule+start+"\n"+rule("b", ports))
-	if len(got) != 1 || !strings.Contains(got[0], "does not go with the values of other rules") {
-		t.Errorf("a rule for all and one for some: %q", got)
+	got, proof := prove(t, text.String())
+	if got != nil || proof.Pairs != rules*(rules-1)/2-maxPairs {
+		t.Errorf("%d pairs left out, findings %q", proof.Pairs, got)
 	}
 }
 

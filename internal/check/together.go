@@ -2,6 +2,8 @@ package check
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -10,40 +12,74 @@ import (
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
 
-// together sets at once what containers get at once: what each rule says, and
-// what each says beside the rules that are for every container. Values that the
-// kernel takes one by one may exclude each other, or one may change another.
+// maxPairs bounds how many pairs of rules are tried: each takes new namespaces.
+const maxPairs = 1000
+
+// together sets at once what containers get at once: what each rule says, what
+// each says beside the rules that are for every container, and what two say
+// that one container may match. Values that the kernel takes one by one may
+// exclude each other, or one may change another.
 func (k *prover) together(p *policy.Policy) error {
-	var always []*policy.Rule
+	var always, some []*policy.Rule
 	for _, rule := range p.Rules {
 		if err := k.apply([]*policy.Rule{rule}, "the rule's other values"); err != nil {
 			return err
 		}
 		if isForAll(rule) {
 			always = append(always, rule)
+		} else {
+			some = append(some, rule)
 		}
 	}
-	for _, rule := range p.Rules {
-		if isForAll(rule) && rule != always[0] {
-			continue // tried with the first
-		}
+	if err := k.apply(always, "the values of other rules"); err != nil {
+		return err
+	}
+	for _, rule := range some {
 		if err := k.apply(with(p.Rules, rule), "the values of other rules"); err != nil {
 			return err
+		}
+	}
+	return k.pairs(p.Rules, some)
+}
+
+// pairs tries two rules at once that are not for every container, beside those
+// that are.
+func (k *prover) pairs(all, some []*policy.Rule) error {
+	tried := 0
+	for i, a := range some {
+		for _, b := range some[i+1:] {
+			if !k.anyWorks(a) || !k.anyWorks(b) || !overlaps(&a.When, &b.When) {
+				continue
+			}
+			if tried++; tried > maxPairs {
+				k.proof.Pairs++
+				continue
+			}
+			others := fmt.Sprintf("the values of other rules, in a container that the rules %q and %q match", a.Name, b.Name)
+			if err := k.apply(with(all, a, b), others); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func isForAll(rule *policy.Rule) bool {
-	w := &rule.When
-	return w.PodNamespaces == nil && w.Containers == nil && w.Annotations == nil
+// anyWorks reports whether the rule has a value to try.
+func (k *prover) anyWorks(rule *policy.Rule) bool {
+	return slices.ContainsFunc(rule.Settings, func(s *policy.Setting) bool { return k.alone[s] })
 }
 
-// with returns the rules that are for every container, and one more, in order.
-func with(rules []*policy.Rule, one *policy.Rule) []*policy.Rule {
+// isForAll reports whether the rule matches every container, as one does whose
+// globs are "*".
+func isForAll(rule *policy.Rule) bool {
+	return includes(&rule.When, &policy.When{})
+}
+
+// with returns the rules that are for every container, and others, in order.
+func with(rules []*policy.Rule, others ...*policy.Rule) []*policy.Rule {
 	var some []*policy.Rule
 	for _, rule := range rules {
-		if isForAll(rule) || rule == one {
+		if isForAll(rule) || slices.Contains(others, rule) {
 			some = append(some, rule)
 		}
 	}
