@@ -12,8 +12,9 @@ import (
 // gap separates columns.
 const gap = "  "
 
-// minColumn is how narrow a column may become: first those of prose, and only
-// then those that somebody may want to copy from.
+// minColumn is how narrow columns become at first: those of prose, and only then
+// those that somebody may want to copy from. On a terminal where that is still
+// too wide, all become narrower.
 const minColumn = 12
 
 // table prints rows in columns that fit the terminal: what does not fit is
@@ -183,17 +184,19 @@ func (t *table) widths() []int {
 	}
 	if t.term.width > 0 {
 		room := t.term.width - len(gap)*(len(all)-1)
-		shrink(widths, prose, room)
-		shrink(widths, all, room)
+		shrink(widths, prose, room, minColumn)
+		shrink(widths, all, room, minColumn)
+		shrink(widths, all, room, 1)
 	}
 	return widths
 }
 
-// shrink takes from the widest of the columns until all have room.
-func shrink(widths, columns []int, room int) {
+// shrink takes from the widest of the columns until all have room, or all are as
+// narrow as they may be.
+func shrink(widths, columns []int, room, least int) {
 	for sum(widths) > room && len(columns) > 0 {
 		widest := slices.MaxFunc(columns, func(a, b int) int { return widths[a] - widths[b] })
-		if widths[widest] <= minColumn {
+		if widths[widest] <= least {
 			return
 		}
 		widths[widest]--
@@ -226,13 +229,18 @@ func wrap(text string, width int) []string {
 	return append(lines, string(rest))
 }
 
+// lastBlank returns where the last blank is that is not part of an indentation.
 func lastBlank(text []rune) int {
-	for i, r := range slices.Backward(text) {
-		if r == ' ' {
-			return i
+	last := -1
+	indented := false
+	for i, r := range text {
+		if r != ' ' {
+			indented = true
+		} else if indented {
+			last = i
 		}
 	}
-	return -1
+	return last
 }
 
 func (t *table) write(text string) {

@@ -74,21 +74,8 @@ func TestTerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	report := sampleAudit(t)
 	table := func(f *os.File) error { return report.writeTable(f, false) }
-	for _, width := range []uint16{80, 100, 140, 300} {
-		shown := onTerminal(t, width, table)
-		if !colours.MatchString(shown) {
-			t.Errorf("%d columns: no colour", width)
-		}
-		text := colours.ReplaceAllString(shown, "")
-		if strings.Contains(text, "\x1b") {
-			t.Errorf("%d columns: more than colours is sent to the terminal", width)
-		}
-		for line := range strings.Lines(text) {
-			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > int(width) {
-				t.Errorf("%d columns: a line of %d: %s", width, n, line)
-			}
-		}
-		golden.Check(t, fmt.Sprintf("terminal-%d", width), text)
+	for _, width := range []uint16{40, 60, 80, 100, 140, 300} {
+		golden.Check(t, fmt.Sprintf("terminal-%d", width), fits(t, width, table))
 	}
 	for name, value := range map[string]string{"NO_COLOR": "1", "TERM": "dumb"} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +87,40 @@ func TestTerminal(t *testing.T) {
 	}
 	if shown := onTerminal(t, 0, table); !colours.MatchString(shown) || !strings.Contains(shown, "net.ipv4.tcp") {
 		t.Error("a terminal without a width is shown nothing")
+	}
+}
+
+// fits returns what a terminal shows without its colours, if there are any and
+// no line is too long for it.
+func fits(t *testing.T, width uint16, write func(*os.File) error) string {
+	t.Helper()
+	shown := onTerminal(t, width, write)
+	if !colours.MatchString(shown) {
+		t.Errorf("%d columns: no colour", width)
+	}
+	text := colours.ReplaceAllString(shown, "")
+	if strings.Contains(text, "\x1b") {
+		t.Errorf("%d columns: more than colours is sent to the terminal", width)
+	}
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > int(width) {
+			t.Errorf("%d columns: a line of %d: %s", width, n, line)
+		}
+	}
+	return text
+}
+
+func TestPlanFitsTerminal(t *testing.T) {
+	t.Setenv("NO_COLOR", "")
+	t.Setenv("TERM", "xterm")
+	text := func(s string) *string { return &s }
+	report := &planReport{Bundle: "/run/containers/storage/overlay-containers/0123456789abcdef/userdata", Decisions: []decision{
+		{Key: "net.ipv4.tcp_congestion_control", Verdict: "undecided", Value: text("bbr-with-a-long-name"), Now: text("cubic"),
+			Door: "linux.sysctl", Ask: text("reno"), Reason: "a reason", Rule: &rule{Name: "keepalive", File: "/etc/x.toml", Line: 4}},
+		{Key: "net.ipv4.tcp_rmem", Verdict: "set", Value: text("4096 131072 6291456"), Now: text("4096 131072 6291456")},
+	}}
+	for width := uint16(40); width <= 120; width++ {
+		fits(t, width, func(f *os.File) error { return report.writeTable(f) })
 	}
 }
 
@@ -131,6 +152,7 @@ func TestWrap(t *testing.T) {
 		{"abc de", 3, []string{"abc", "de"}},
 		{"a bc de", 4, []string{"a bc", "de"}},
 		{" abcd", 3, []string{" ab", "cd"}},
+		{"  abcd", 3, []string{"  a", "bcd"}},
 		{"äöü äöü", 3, []string{"äöü", "äöü"}},
 	} {
 		if diff := cmp.Diff(test.want, wrap(test.text, test.width)); diff != "" {
