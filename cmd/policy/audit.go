@@ -38,6 +38,10 @@ policy, 4 not all containers could be looked at.`,
 
 func runAudit(o *options, command *cobra.Command, badOnly bool) error {
 	began := time.Now()
+	roots, err := o.roots()
+	if err != nil {
+		return err
+	}
 	p, err := o.loadPolicy()
 	if err != nil {
 		return exit(exitPolicy, err)
@@ -47,7 +51,7 @@ func runAudit(o *options, command *cobra.Command, badOnly bool) error {
 		return exit(exitSystem, err)
 	}
 	defer proc.Close()
-	containers, listErr := inventory.List(o.roots())
+	containers, listErr := inventory.List(roots)
 	report := newAuditReport(audit.Run(p, proc, containers), listErr)
 	report.TookSeconds = time.Since(began).Seconds()
 

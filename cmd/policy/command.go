@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -66,11 +69,18 @@ func (o *options) addStateRoot(command *cobra.Command) {
 	cobra.CheckErr(command.MarkFlagDirname("state-root"))
 }
 
-func (o *options) roots() []string {
-	if o.stateRoots != nil {
-		return o.stateRoots
+// roots are where containers are looked for. What the user names must be there;
+// of the usual places those count that are.
+func (o *options) roots() ([]string, error) {
+	if o.stateRoots == nil {
+		return inventory.Roots(), nil
 	}
-	return inventory.Roots()
+	for _, root := range o.stateRoots {
+		if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
+			return nil, exit(exitInput, fmt.Errorf("--state-root %q: no such directory", root))
+		}
+	}
+	return o.stateRoots, nil
 }
 
 // loadPolicy loads what the hook would, or the directories that are named.

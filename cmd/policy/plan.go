@@ -37,6 +37,9 @@ input, 3 bad policy, 4 the kernel said no.`,
 			if len(args) != 1 {
 				return fmt.Errorf("plan takes one BUNDLE or CONTAINER, not %d", len(args))
 			}
+			if args[0] == "" { // an unset variable, and no name for this directory
+				return errors.New("plan takes a BUNDLE or CONTAINER, and the argument is empty")
+			}
 			return nil
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -54,7 +57,8 @@ func completeContainers(o *options, args []string) []cobra.Completion {
 	if len(args) > 0 {
 		return nil
 	}
-	containers, _ := inventory.List(o.roots()) // what can be read is offered
+	roots, _ := o.roots()
+	containers, _ := inventory.List(roots) // what can be read is offered
 	ids := make([]cobra.Completion, len(containers))
 	for i, c := range containers {
 		ids[i] = c.ID
@@ -104,7 +108,11 @@ func findTarget(o *options, argument string) (*target, error) {
 		}
 		return &target{bundle: bundle}, nil
 	}
-	containers, listErr := inventory.List(o.roots())
+	roots, err := o.roots()
+	if err != nil {
+		return nil, err
+	}
+	containers, listErr := inventory.List(roots)
 	container, err := inventory.Pick(containers, argument)
 	if err != nil {
 		return nil, exit(exitInput, errors.Join(err, listErr))

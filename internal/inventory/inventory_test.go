@@ -57,7 +57,7 @@ func TestListOfFile(t *testing.T) {
 func TestRoots(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/home/me/run/")
 	roots := Roots()
-	for _, want := range []string{"/run/runc", "/run/crun", "/run/containerd/runc", "/run/docker/runtime-runc", "/home/me/run/runc", "/home/me/run/crun"} {
+	for _, want := range []string{"/run/runc", "/run/crun", "/run/containerd/runc", "/run/docker/runtime-runc", "/home/me/run/runc", "/home/me/run/crun", "/home/me/run/docker/runtime-runc"} {
 		if !slices.Contains(roots, want) {
 			t.Errorf("%s is missing in %v", want, roots)
 		}

@@ -8,7 +8,8 @@ import (
 
 // Roots are the directories where runtimes keep their state unless they are
 // told otherwise: run by hand, by podman and by CRI-O; by containerd; by
-// docker; and by users without root.
+// docker; and by users without root, whose docker has its exec-root in
+// $XDG_RUNTIME_DIR/docker.
 func Roots() []string {
 	roots := []string{
 		"/run/runc",
@@ -22,7 +23,7 @@ func Roots() []string {
 	}
 	slices.Sort(users)
 	for _, dir := range slices.Compact(users) {
-		roots = append(roots, filepath.Join(dir, "runc"), filepath.Join(dir, "crun"))
+		roots = append(roots, filepath.Join(dir, "runc"), filepath.Join(dir, "crun"), filepath.Join(dir, "docker", "runtime-runc"))
 	}
 	return roots
 }
