@@ -28,11 +28,15 @@ type audited struct {
 func audit(t *testing.T, args ...string) (audited, int) {
 	t.Helper()
 	got := policyCommand(t, append([]string{"audit", "-o", "json"}, args...)...)
-	var a audited
+	return decodeAudit(t, got), got.code
+}
+
+func decodeAudit(t *testing.T, got result) (a audited) {
+	t.Helper()
 	if err := json.Unmarshal([]byte(got.stdout), &a); err != nil {
 		t.Fatalf("audit: exit %d: %v: %s%s", got.code, err, got.stdout, got.stderr)
 	}
-	return a, got.code
+	return a
 }
 
 // stands is how each key of a container stands.
