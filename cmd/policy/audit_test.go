@@ -99,6 +99,10 @@ func TestMetrics(t *testing.T) {
 	}
 	got := runWith("check", "--no-kernel", "-o", "prom", "--policy-dir", "testdata/policy")
 	b.WriteString(got.stdout)
+	planned := &planReport{Bundle: "/run/\"b\"\n", Decisions: []decision{{Verdict: "set"}, {Verdict: "set"}, {Verdict: "leave"}, {Verdict: "refuse"}}}
+	if err := planned.writeMetrics(&b); err != nil {
+		t.Fatal(err)
+	}
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(&b)
 	if err != nil {
@@ -124,14 +128,20 @@ func TestMetrics(t *testing.T) {
 	}
 	const bad = "oci_sysctl_audit_bad_sysctl"
 	for id, want := range map[string]float64{
-		"oci_sysctl_audit_containers":                5,
-		"oci_sysctl_audit_host_network_containers":   1,
-		"oci_sysctl_audit_unhooked_containers":       2,
-		"oci_sysctl_audit_unreadable_containers":     1,
-		"oci_sysctl_audit_errors":                    2,
-		"oci_sysctl_audit_sysctls,status=ok":         3,
-		"oci_sysctl_audit_sysctls,status=refused":    3,
-		"oci_sysctl_check_findings,severity=problem": 2,
+		"oci_sysctl_audit_containers":                                     5,
+		"oci_sysctl_audit_host_network_containers":                        1,
+		"oci_sysctl_audit_unhooked_containers":                            2,
+		"oci_sysctl_audit_unreadable_containers":                          1,
+		"oci_sysctl_audit_errors":                                         2,
+		"oci_sysctl_audit_sysctls,status=ok":                              3,
+		"oci_sysctl_audit_sysctls,status=refused":                         3,
+		"oci_sysctl_check_findings,severity=problem":                      2,
+		"oci_sysctl_plan_decisions,bundle=/run/\"b\"\n,verdict=set":       2,
+		"oci_sysctl_plan_decisions,bundle=/run/\"b\"\n,verdict=leave":     1,
+		"oci_sysctl_plan_decisions,bundle=/run/\"b\"\n,verdict=refuse":    1,
+		"oci_sysctl_plan_decisions,bundle=/run/\"b\"\n,verdict=undecided": 0,
+		"oci_sysctl_plan_refused,bundle=/run/\"b\"\n":                     1,
+		"oci_sysctl_plan_starts,bundle=/run/\"b\"\n":                      0,
 		bad + ",id=0123456789abcdefcdefcdefcdefcdefcdefcdefcdefcdefcdefcdefcdefcdef,pod_namespace=payments,pod=till-0,container=app,sysctl=net.ipv4.tcp_keepalive_time,status=drift": 1,
 		bad + ",id=refused,pod_namespace=,pod=a \"quoted\"\\\n\x1b[31m? pod,container=,sysctl=,status=refused":                                                                       2,
 	} {

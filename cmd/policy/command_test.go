@@ -33,7 +33,6 @@ func TestUsage(t *testing.T) {
 		"another command":            {[]string{"plna"}, exitInput, `unknown command "plna"`},
 		"another flag":               {[]string{"check", "--nope"}, exitInput, "unknown flag: --nope; see oci-sysctl-policy check --help"},
 		"another format":             {[]string{"check", "-o", "yaml"}, exitInput, `--output "yaml": not one of table, json, prom`},
-		"plan has no metrics":        {[]string{"plan", "-o", "prom", "x"}, exitInput, `--output "prom": not one of table, json`},
 		"check with an argument":     {[]string{"check", "x"}, exitInput, "--policy-dir DIR"},
 		"audit with an argument":     {[]string{"audit", "x"}, exitInput, "unknown command"},
 		"plan without an argument":   {[]string{"plan"}, exitInput, "plan takes one BUNDLE or CONTAINER"},
@@ -128,7 +127,7 @@ func TestPlanOutput(t *testing.T) {
 		"plan-ambiguous": {`{"annotations": {"io.kubernetes.pod.namespace": "a", "io.kubernetes.cri.sandbox-namespace": "b"}, "linux": {"namespaces": [{"type": "network"}]}}`, exitFound},
 	} {
 		bundle := bundleWith(t, test.config)
-		for _, format := range []string{"table", "json"} {
+		for _, format := range []string{"table", "json", "prom"} {
 			got := runWith("plan", "--policy-dir", "testdata/policy", "-o", format, bundle)
 			if got.status != test.status || got.stderr != "" {
 				t.Errorf("%s: exit %d, want %d: %s", name, got.status, test.status, got.stderr)
@@ -158,6 +157,7 @@ func TestCompletion(t *testing.T) {
 	for args, want := range map[string]string{
 		"plan --state-root " + root + " ": "abc\ndef\n",
 		"check --output ":                 "table\njson\nprom\n",
+		"plan --output ":                  "table\njson\nprom\n",
 		"completion ":                     "bash\nzsh\nfish\n",
 	} {
 		got := runWith(strings.Split("__complete "+args, " ")...)

@@ -100,3 +100,29 @@ func (r *auditReport) writeBad(m *metrics) {
 			label{"container", s.Container}, label{"sysctl", s.sysctl}, label{"status", s.status})
 	}
 }
+
+// writeMetrics labels the samples with the bundle: the plans of several may be
+// collected side by side.
+func (r *planReport) writeMetrics(w io.Writer) error {
+	m := &metrics{w: w}
+	bundle, count := label{"bundle", r.Bundle}, r.verdicts()
+	const decisions = "oci_sysctl_plan_decisions"
+	m.gauge(decisions, "Sysctls that the policy decides on for a container, by what the hook would do.")
+	for _, verdict := range []string{"set", "leave", "refuse", "undecided"} {
+		m.sample(decisions, float64(count[verdict]), bundle, label{"verdict", verdict})
+	}
+	const refused = "oci_sysctl_plan_refused"
+	m.gauge(refused, "Whether the policy refuses the container.")
+	m.sample(refused, oneIf(count["refuse"] > 0), bundle)
+	const starts = "oci_sysctl_plan_starts"
+	m.gauge(starts, "Whether the hook would let the container start, as far as can be told.")
+	m.sample(starts, oneIf(r.Starts), bundle)
+	return m.err
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

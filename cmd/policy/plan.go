@@ -48,7 +48,7 @@ input, 3 bad policy, 4 the kernel said no.`,
 		RunE: func(command *cobra.Command, args []string) error { return runPlan(o, command, args[0]) },
 	}
 	o.addPolicyDir(command)
-	o.addFormat(command, "table", "json")
+	o.addFormat(command, "table", "json", "prom")
 	o.addStateRoot(command)
 	return command
 }
@@ -80,11 +80,7 @@ func runPlan(o *options, command *cobra.Command, argument string) error {
 		return err
 	}
 	report := newPlanReport(target, planned)
-	if o.format == "json" {
-		err = writeJSON(command.OutOrStdout(), report)
-	} else {
-		err = report.writeTable(command.OutOrStdout())
-	}
+	err = report.write(command.OutOrStdout(), o.format)
 	if err == nil && !report.Starts {
 		err = exit(exitFound, nil)
 	}

@@ -73,6 +73,16 @@ func newPlanReport(t *target, p *plan.Plan) *planReport {
 	return r
 }
 
+func (r *planReport) write(w io.Writer, format string) error {
+	switch format {
+	case "json":
+		return writeJSON(w, r)
+	case "prom":
+		return r.writeMetrics(w)
+	}
+	return r.writeTable(w)
+}
+
 func (r *planReport) writeTable(w io.Writer) error {
 	t := newTable(w, column{title: "SYSCTL"}, column{title: "DECISION"}, column{title: "VALUE"}, column{title: "NOW"},
 		column{title: "ASKED FOR", prose: true})
@@ -101,10 +111,7 @@ func (r *planReport) subject() string {
 }
 
 func (r *planReport) summary() string {
-	count := map[string]int{}
-	for _, d := range r.Decisions {
-		count[d.Verdict]++
-	}
+	count := r.verdicts()
 	end := "the container may start"
 	switch {
 	case !r.Starts:
@@ -117,6 +124,15 @@ func (r *planReport) summary() string {
 	}
 	return fmt.Sprintf("%d to set, %d to leave, %d refused, %d undecided: %s.",
 		count["set"], count["leave"], count["refuse"], count["undecided"], end)
+}
+
+// verdicts counts the decisions.
+func (r *planReport) verdicts() map[string]int {
+	count := map[string]int{}
+	for _, d := range r.Decisions {
+		count[d.Verdict]++
+	}
+	return count
 }
 
 func verdictStyle(d decision) style {

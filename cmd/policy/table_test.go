@@ -179,6 +179,7 @@ func TestFullDisk(t *testing.T) {
 		"check":       check.write(failing{}, "table"),
 		"check, prom": check.write(failing{}, "prom"),
 		"plan":        (&planReport{}).writeTable(failing{}),
+		"plan, prom":  (&planReport{}).writeMetrics(failing{}),
 	} {
 		if status, shown := exitStatus(err); status != exitSystem || !errors.Is(shown, errFull) {
 			t.Errorf("%s: exit %d, %v", name, status, shown)
