@@ -2,8 +2,11 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -192,5 +195,44 @@ func TestAuditFindsRootlessPodman(t *testing.T) {
 				t.Errorf("container %s (-want +got):\n%s\n%+v", id, diff, a)
 			}
 		})
+	}
+}
+
+// The audit of a full node, the whole command, must be quick enough to be run
+// every few minutes.
+func TestAuditOfThousandContainers(t *testing.T) {
+	needRoot(t)
+	const many, limit = 1000, 2 * time.Second
+	root, bundles := t.TempDir(), t.TempDir()
+	for n := range many {
+		pid := startProcess(t, syscall.CLONE_NEWNET|syscall.CLONE_NEWIPC|syscall.CLONE_NEWUTS)
+		spec := newSpec("true")
+		if n%2 == 0 {
+			joinNetwork(spec, fmt.Sprintf("/proc/%d/ns/net", pid))
+		}
+		bundle := filepath.Join(bundles, fmt.Sprint(n))
+		if err := os.Mkdir(bundle, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := writeBundle(bundle, spec); err != nil {
+			t.Fatal(err)
+		}
+		addRuncState(t, root, fmt.Sprintf("c%03d", n), pid, bundle)
+	}
+	got := policyCommand(t, "audit", "-o", "json", "--policy-dir", policyDir(t, keepalivePolicy), "--state-root", root)
+	drifted := 0
+	for _, c := range decodeAudit(t, got).Containers {
+		for _, key := range c.Keys {
+			if key.Status == "drift" {
+				drifted++
+			}
+		}
+	}
+	if drifted != 3*many || got.code != 1 {
+		t.Errorf("exit %d, %d sysctls drifted, want %d", got.code, drifted, 3*many)
+	}
+	t.Logf("%d containers in %v", many, got.took)
+	if got.took > limit {
+		t.Errorf("%d containers in %v, want less than %v", many, got.took, limit)
 	}
 }

@@ -135,11 +135,12 @@ func TestThousandContainers(t *testing.T) {
 		n.add(t, fmt.Sprintf("c%03d", i), i%2 == 0)
 	}
 	var first []Container
-	best := time.Hour
-	for range 3 { // the machine may be busy with something else
+	for range 3 {
 		began := time.Now()
 		containers := Run(p, proc, n.list(t))
-		best = min(best, time.Since(began))
+		if took := time.Since(began); took > limit {
+			t.Errorf("%d containers in %v, want less than %v", many, took, limit)
+		}
 		if first == nil {
 			first = containers
 		}
@@ -155,10 +156,6 @@ func TestThousandContainers(t *testing.T) {
 	}
 	if len(first) != many {
 		t.Errorf("%d containers, want %d", len(first), many)
-	}
-	t.Logf("%d containers in %v", many, best)
-	if best > limit {
-		t.Errorf("%d containers in %v, want less than %v", many, best, limit)
 	}
 }
 
