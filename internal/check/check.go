@@ -83,6 +83,7 @@ func Rules(p *policy.Policy) []Finding {
 	var findings []Finding
 	for _, rule := range p.Rules {
 		findings = append(findings, neverMatches(rule)...)
+		findings = append(findings, deadAnnotations(rule)...)
 		for _, s := range rule.Settings {
 			findings = append(findings, contradictsItself(s)...)
 			findings = append(findings, dodgeable(s)...)

@@ -80,6 +80,10 @@ func TestRules(t *testing.T) {
 				`1.toml:1:3: problem: rule "r": it matches no container at all`,
 			},
 		},
+		"annotations": {
+			files: []string{"[[rule]]\nname = \"r\"\nwhen = { annotations = { \"^tier$\" = \"gold^\" } }\n[rule.sysctls]\n\"net.ipv4.tcp_ecn\" = 1"},
+			want:  []string{`1.toml:1:3: problem: rule "r": the annotation's expression "gold^" matches no text, so the rule matches no container`},
+		},
 		"shadowed in its file": {
 			files: []string{when("", "1") + when("", "2") + when("", "3")},
 			want: []string{
