@@ -113,16 +113,26 @@ func (k *prover) keys(s *policy.Setting) (keys []sysctl.Key, fields int, err err
 		}
 		value := s.Value
 		if !s.HasValue {
-			if value, err = visit.Read(keys[0]); err != nil {
-				k.find(about(s, Problem, "%sthe hook reads before it writes, and can't here: %v", elsewhere(s, keys[0]), err))
+			var unread error
+			if value, unread = readAny(visit, keys); unread != nil {
+				k.find(about(s, Problem, "%sthe hook reads before it writes, and can't here: %v", elsewhere(s, keys[len(keys)-1]), unread))
 				keys = nil
-				return nil
 			}
 		}
 		fields = max(len(strings.Fields(value)), 1)
 		return nil
 	})
 	return keys, fields, err
+}
+
+// readAny reads the first of the keys that can be read.
+func readAny(visit *sysctl.Visit, keys []sysctl.Key) (value string, err error) {
+	for _, key := range keys {
+		if value, err = visit.Read(key); err == nil {
+			return value, nil
+		}
+	}
+	return "", err
 }
 
 func (k *prover) present(s *policy.Setting, visit *sysctl.Visit) ([]sysctl.Key, error) {

@@ -99,6 +99,15 @@ func TestKernel(t *testing.T) {
 			},
 			values: 2,
 		},
+		"not all to be read": {
+			sysctls: `"net.ipv4.route.*" = { override = { values = [1000] } }
+"net.ipv6.conf.*.stable_secret" = { override = "any" }`,
+			want: []string{
+				`1.toml:4:1: problem: net.ipv4.route.*: the choice "1000": net.ipv4.route.flush: /proc/sys/net/ipv4/route/flush: permission denied`,
+				`1.toml:5:1: problem: net.ipv6.conf.*.stable_secret: net.ipv6.conf.lo.stable_secret: the hook reads before it writes, and can't here: cannot be read: input/output error`,
+			},
+			values: 1,
+		},
 		"a pattern allows": {
 			sysctls: `"kernel.domainname" = { override = { pattern = "[a-z.]+" } }`,
 			want:    []string{`1.toml:4:1: note: kernel.domainname: which values the pattern lets in can't be proven`},
