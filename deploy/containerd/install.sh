@@ -14,6 +14,18 @@ put() {
 	mv -f "$2.new" "$2"
 }
 
+# check lets the new hook load the new policy, as it would for a container that
+# has all its namespaces from the host and so gets nothing: a policy that can't
+# be loaded would stop every container of the node, and this one too.
+check() {
+	bundle=$(mktemp -d)
+	echo '{"linux": {"namespaces": [{"type": "mount"}]}}' >"$bundle/config.json"
+	echo "{\"ociVersion\": \"1.2.0\", \"id\": \"check\", \"pid\": $$, \"bundle\": \"$bundle\"}" |
+		"$hook" --policy-dir "$policy" --log=none
+	rm -r "$bundle"
+}
+
+check
 mkdir -p "$to/policy.d"
 put "$hook" "$to/oci-sysctl-hook" 755
 for file in "$policy"/*.toml; do

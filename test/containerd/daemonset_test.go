@@ -59,45 +59,99 @@ func (n *node) connected(t *testing.T, times int) {
 	})
 }
 
-// The DaemonSet's script puts the hook and exactly its policy on the node, again
-// and again.
-func TestInstallScript(t *testing.T) {
+// installer is the DaemonSet's script and what it works on.
+type installer struct{ to, policy, hook string }
+
+func newInstaller(t *testing.T) installer {
+	t.Helper()
 	if _, err := exec.LookPath("busybox"); err != nil {
 		unavailable(t, "%v", err)
 	}
 	dir := t.TempDir()
-	to, policy, hook := filepath.Join(dir, "to"), filepath.Join(dir, "policy"), filepath.Join(dir, "hook")
-	if err := os.Mkdir(policy, 0o755); err != nil {
+	i := installer{filepath.Join(dir, "to"), filepath.Join(dir, "policy"), filepath.Join(dir, "hook")}
+	if err := os.Mkdir(i.policy, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	write := func(path, content string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	install := func(want map[string]string) {
-		t.Helper()
-		cmd := exec.Command("busybox", "sh", "../../deploy/containerd/install.sh")
-		cmd.Env = append(os.Environ(), "TO="+to, "HOOK="+hook, "POLICY="+policy)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		if diff := cmp.Diff(want, filesBelow(t, to)); diff != "" {
-			t.Errorf("files (-want +got):\n%s", diff)
-		}
-	}
-	write(hook, "hook 1")
-	write(policy+"/10-a.toml", "a 1")
-	write(policy+"/20-b.toml", "b 1")
-	install(map[string]string{"oci-sysctl-hook": "755 hook 1", "policy.d/10-a.toml": "644 a 1", "policy.d/20-b.toml": "644 b 1"})
+	return i
+}
 
-	write(hook, "hook 2")
-	write(policy+"/10-a.toml", "a 2")
-	if err := os.Remove(policy + "/20-b.toml"); err != nil {
+// bring writes a program that is the built hook, and tells versions apart.
+func (i installer) bring(t *testing.T, version string) (content string) {
+	t.Helper()
+	content = fmt.Sprintf("#!/bin/sh\n# %s\nexec %s \"$@\"\n", version, built(t, "oci-sysctl-hook"))
+	if err := os.WriteFile(i.hook, []byte(content), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	install(map[string]string{"oci-sysctl-hook": "755 hook 2", "policy.d/10-a.toml": "644 a 2"})
+	return content
+}
+
+func (i installer) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(i.policy, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (i installer) run() (output string, code int) {
+	cmd := exec.Command("busybox", "sh", "../../deploy/containerd/install.sh")
+	cmd.Env = append(os.Environ(), "TO="+i.to, "HOOK="+i.hook, "POLICY="+i.policy)
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		return err.Error(), -1
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// wantInstalled runs the script and wants exactly these files on the node.
+func (i installer) wantInstalled(t *testing.T, want map[string]string) {
+	t.Helper()
+	if out, code := i.run(); code != 0 {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	if diff := cmp.Diff(want, filesBelow(t, i.to)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// goodPolicy is a policy that differs by its comment.
+func goodPolicy(comment string) string {
+	return "# " + comment + "\n" + rule("default", `"net.ipv4.tcp_keepalive_time" = 600`, false)
+}
+
+// The DaemonSet's script puts the hook and exactly its policy on the node, again
+// and again.
+func TestInstallScript(t *testing.T) {
+	i := newInstaller(t)
+	hook := i.bring(t, "hook 1")
+	i.write(t, "10-a.toml", goodPolicy("a 1"))
+	i.write(t, "20-b.toml", goodPolicy("b 1"))
+	i.wantInstalled(t, map[string]string{"oci-sysctl-hook": "755 " + hook,
+		"policy.d/10-a.toml": "644 " + goodPolicy("a 1"), "policy.d/20-b.toml": "644 " + goodPolicy("b 1")})
+
+	hook = i.bring(t, "hook 2")
+	i.write(t, "10-a.toml", goodPolicy("a 2"))
+	if err := os.Remove(filepath.Join(i.policy, "20-b.toml")); err != nil {
+		t.Fatal(err)
+	}
+	i.wantInstalled(t, map[string]string{"oci-sysctl-hook": "755 " + hook, "policy.d/10-a.toml": "644 " + goodPolicy("a 2")})
+}
+
+// A policy that would stop every container does not get to the node.
+func TestInstallScriptBadPolicy(t *testing.T) {
+	i := newInstaller(t)
+	hook := i.bring(t, "hook 1")
+	i.write(t, "10-a.toml", goodPolicy("a 1"))
+	want := map[string]string{"oci-sysctl-hook": "755 " + hook, "policy.d/10-a.toml": "644 " + goodPolicy("a 1")}
+	i.wantInstalled(t, want)
+
+	i.bring(t, "hook 2")
+	i.write(t, "10-a.toml", "[[rule]]\nnam = 1\n")
+	if out, code := i.run(); code != 3 || !strings.Contains(out, "10-a.toml:2") {
+		t.Errorf("exit %d, want 3 and the policy's line: %s", code, out)
+	}
+	if diff := cmp.Diff(want, filesBelow(t, i.to)); diff != "" {
+		t.Errorf("files (-before +after):\n%s", diff)
+	}
 }
 
 // filesBelow gives the mode and content of each file.
