@@ -80,9 +80,15 @@ func daemonSet(t *testing.T) (*corev1.ConfigMap, *appsv1.DaemonSet) {
 	return policy, set
 }
 
-// A selector that does not select the template is refused by the API server.
 func TestDaemonSetSelects(t *testing.T) {
 	_, set := daemonSet(t)
+	wantSelects(t, set)
+}
+
+// wantSelects wants the selector to select the template: the API server refuses
+// a set without that.
+func wantSelects(t *testing.T, set *appsv1.DaemonSet) {
+	t.Helper()
 	selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector)
 	if err != nil {
 		t.Fatal(err)
@@ -92,9 +98,23 @@ func TestDaemonSetSelects(t *testing.T) {
 	}
 }
 
-// Each mount is of a volume that there is, and each volume is mounted.
 func TestDaemonSetMounts(t *testing.T) {
 	policy, set := daemonSet(t)
+	want := map[string]string{
+		"policy": "the policy", "tmp": "nothing",
+		"bin":      "DirectoryOrCreate /usr/libexec/oci/hooks.d",
+		"policies": "DirectoryOrCreate /usr/share/oci-sysctl-hook/policy.d",
+		"hooks":    "DirectoryOrCreate /usr/share/containers/oci/hooks.d",
+	}
+	if diff := cmp.Diff(want, mountedVolumes(t, policy, set)); diff != "" {
+		t.Errorf("volumes (-want +got):\n%s", diff)
+	}
+}
+
+// mountedVolumes gives what the set's volumes are. Each mount has to be of a
+// volume that there is, and each volume mounted.
+func mountedVolumes(t *testing.T, policy *corev1.ConfigMap, set *appsv1.DaemonSet) map[string]string {
+	t.Helper()
 	pod := set.Spec.Template.Spec
 	mounted := map[string]bool{}
 	for _, c := range append(pod.InitContainers, pod.Containers...) {
@@ -105,8 +125,8 @@ func TestDaemonSetMounts(t *testing.T) {
 	got := map[string]string{}
 	for _, v := range pod.Volumes {
 		switch {
-		case v.HostPath != nil && *v.HostPath.Type == corev1.HostPathDirectoryOrCreate:
-			got[v.Name] = v.HostPath.Path
+		case v.HostPath != nil:
+			got[v.Name] = string(*v.HostPath.Type) + " " + v.HostPath.Path
 		case v.ConfigMap != nil && v.ConfigMap.Name == policy.Name:
 			got[v.Name] = "the policy"
 		case v.EmptyDir != nil:
@@ -120,20 +140,26 @@ func TestDaemonSetMounts(t *testing.T) {
 	for name := range mounted {
 		t.Errorf("there is no volume %s", name)
 	}
-	want := map[string]string{
-		"policy": "the policy", "tmp": "nothing",
-		"bin":      "/usr/libexec/oci/hooks.d",
-		"policies": "/usr/share/oci-sysctl-hook/policy.d",
-		"hooks":    "/usr/share/containers/oci/hooks.d",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("volumes (-want +got):\n%s", diff)
-	}
+	return got
 }
 
 // No container may do more than it has to.
 func TestDaemonSetPrivileges(t *testing.T) {
 	_, set := daemonSet(t)
+	wantPodPrivileges(t, set)
+	pod := set.Spec.Template.Spec
+	wantPrivileges(t, pod.InitContainers[0], privileges{dropped: []corev1.Capability{"ALL"}, seLinux: "spc_t"})
+	for _, c := range pod.Containers {
+		wantPrivileges(t, c, privileges{dropped: []corev1.Capability{"ALL"}, user: 65534, group: 65534})
+		if len(c.VolumeMounts) > 0 {
+			t.Errorf("%s stays and has mounts: %v", c.Name, c.VolumeMounts)
+		}
+	}
+}
+
+// wantPodPrivileges wants nothing of the host's and no way to the API server.
+func wantPodPrivileges(t *testing.T, set *appsv1.DaemonSet) {
+	t.Helper()
 	pod := set.Spec.Template.Spec
 	if pod.HostNetwork || pod.HostPID || pod.HostIPC {
 		t.Error("the pod has a namespace of the host's")
@@ -141,28 +167,26 @@ func TestDaemonSetPrivileges(t *testing.T) {
 	if token := pod.AutomountServiceAccountToken; token == nil || *token {
 		t.Error("the pod has a token for the API server")
 	}
-	if s := pod.SecurityContext.SeccompProfile; s == nil || s.Type != corev1.SeccompProfileTypeRuntimeDefault {
-		t.Errorf("seccomp profile: %v", s)
+	if s := pod.SecurityContext; s == nil || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		t.Errorf("the pod's security context has no seccomp profile: %v", s)
 	}
-	wantUser := map[string]int64{"install": 0, "pause": 65534}
-	for _, c := range append(pod.InitContainers, pod.Containers...) {
-		s := c.SecurityContext
-		got := privileges{
-			privileged: s.Privileged != nil && *s.Privileged,
-			escalation: s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation,
-			writable:   s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem,
-			added:      s.Capabilities.Add, dropped: s.Capabilities.Drop,
-			user: *s.RunAsUser, group: *s.RunAsGroup,
-		}
-		want := privileges{dropped: []corev1.Capability{"ALL"}, user: wantUser[c.Name], group: wantUser[c.Name]}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(privileges{})); diff != "" {
-			t.Errorf("privileges of %s (-want +got):\n%s", c.Name, diff)
-		}
+}
+
+func wantPrivileges(t *testing.T, c corev1.Container, want privileges) {
+	t.Helper()
+	s := c.SecurityContext
+	got := privileges{
+		privileged: s.Privileged != nil && *s.Privileged,
+		escalation: s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation,
+		writable:   s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem,
+		added:      s.Capabilities.Add, dropped: s.Capabilities.Drop,
+		user: *s.RunAsUser, group: *s.RunAsGroup,
 	}
-	for _, c := range pod.Containers {
-		if len(c.VolumeMounts) > 0 {
-			t.Errorf("%s stays and has mounts: %v", c.Name, c.VolumeMounts)
-		}
+	if s.SELinuxOptions != nil {
+		got.seLinux = s.SELinuxOptions.Type
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(privileges{})); diff != "" {
+		t.Errorf("privileges of %s (-want +got):\n%s", c.Name, diff)
 	}
 }
 
@@ -170,6 +194,7 @@ type privileges struct {
 	privileged, escalation, writable bool
 	added, dropped                   []corev1.Capability
 	user, group                      int64
+	seLinux                          string
 }
 
 // The policy in the manifest is the one in policy.d, and the hook takes it.

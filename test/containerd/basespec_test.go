@@ -2,28 +2,40 @@ package containerd
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
-
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// baseSpec is containerd's default spec with the hook, as docs/containerd.md
-// has it made.
+// baseSpec is what the command in docs/containerd.md makes, for another hook
+// with other arguments.
 func baseSpec(t *testing.T, hook string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(built(t, "ctr"), "oci", "spec").Output()
+	if _, err := exec.LookPath("jq"); err != nil {
+		unavailable(t, "%v", err)
+	}
+	guide, err := os.ReadFile("../../docs/containerd.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var spec specs.Spec
-	if err := json.Unmarshal(out, &spec); err != nil {
-		t.Fatal(err)
+	_, command, _ := strings.Cut(string(guide), "\n    ctr oci spec | ")
+	command, _, found := strings.Cut(command, " | sudo tee ")
+	quoted, err := json.Marshal(append([]string{"oci-sysctl-hook"}, args...))
+	if err != nil || !found {
+		t.Fatalf("no command in the guide (%v): %s", err, command)
 	}
-	// Else all containers get the default spec's 1024 open files.
-	spec.Process.Rlimits = nil
-	spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: hook, Args: append([]string{"oci-sysctl-hook"}, args...)}}}
-	out, err = json.Marshal(&spec)
+	for old, new := range map[string]string{
+		`"/usr/libexec/oci/hooks.d/oci-sysctl-hook"`: strconv.Quote(hook),
+		`["oci-sysctl-hook"]`:                        string(quoted),
+	} {
+		if strings.Count(command, old) != 1 {
+			t.Fatalf("the guide's command does not hold %s once: %s", old, command)
+		}
+		command = strings.Replace(command, old, new, 1)
+	}
+	out, err := exec.Command("sh", "-c", built(t, "ctr")+" oci spec | "+command).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

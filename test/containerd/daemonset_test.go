@@ -14,41 +14,43 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// The plugin runs in a container without a capability, as in
-// deploy/containerd/daemonset.yaml, and comes back after containerd does.
-func TestPluginInContainer(t *testing.T) {
+// The DaemonSet's two containers, made from its manifest, put the hook on the
+// node and run the plugin there, which comes back after containerd does.
+func TestDaemonSet(t *testing.T) {
 	n := newNode(t, nodeConfig{})
-	hook := n.newWitness(t)
-	id, stage, err := n.runPod(t, pod{namespace: "kube-system"}).startWith(t, &cri.ContainerConfig{
-		Metadata: &cri.ContainerMetadata{Name: "nri"},
-		Command:  []string{"/bin/oci-sysctl-nri", "--hook", hook.path},
-		Mounts: []*cri.Mount{
-			{HostPath: built(t, "oci-sysctl-nri"), ContainerPath: "/bin/oci-sysctl-nri", Readonly: true},
-			{HostPath: hook.path, ContainerPath: hook.path, Readonly: true},
-			{HostPath: n.dir + "/nri", ContainerPath: "/var/run/nri"},
-		},
-		Linux: &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{
-			Capabilities:   &cri.Capability{DropCapabilities: []string{"ALL"}},
-			NoNewPrivs:     true,
-			ReadonlyRootfs: true,
-		}},
-	})
-	if err != nil {
-		t.Fatalf("%s: %v", stage, err)
+	m := n.readManifest(t)
+	p := n.runPod(t, pod{namespace: "kube-system"})
+	if code := n.ended(t, p.mustRun(t, m.container(t, m.pod().InitContainers[0]))); code != 0 {
+		t.Fatalf("the script ended with exit %d: %s", code, p.printed(t, "install"))
 	}
+	id := p.mustRun(t, m.container(t, m.pod().Containers[0]))
 	if got := n.exec(t, id, "/bin/cat", "/proc/1/comm"); got != "oci-sysctl-nri" {
 		t.Errorf("the plugin's container runs %q", got)
 	}
 	n.connected(t, 1)
-	if id := n.runPod(t, pod{}).mustStart(t, "app"); !hook.saw(t, id) {
-		t.Error("no hook from a plugin in a container")
+	if got := n.value(t, n.runPod(t, pod{}).mustStart(t, "app"), keepaliveTime); got != "600" {
+		t.Errorf("the value in a container is %s, want 600", got)
 	}
 	n.stop(t, unix.SIGTERM)
 	n.start(t)
 	n.connected(t, 2)
-	if id := n.runPod(t, pod{}).mustStart(t, "app"); !hook.saw(t, id) {
-		t.Error("no hook after the restart")
+	if got := n.value(t, n.runPod(t, pod{}).mustStart(t, "app"), keepaliveTime); got != "600" {
+		t.Errorf("after the restart the value in a container is %s, want 600", got)
 	}
+}
+
+// ended waits for a container's end and gives its exit status.
+func (n *node) ended(t *testing.T, id string) (code int32) {
+	t.Helper()
+	n.eventually(t, "the container has ended", func() bool {
+		rpl, err := n.cri.ContainerStatus(t.Context(), &cri.ContainerStatusRequest{ContainerId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = rpl.GetStatus().GetExitCode()
+		return rpl.GetStatus().GetState() == cri.ContainerState_CONTAINER_EXITED
+	})
+	return code
 }
 
 // connected waits until containerd has logged that it has the plugin, so often.

@@ -77,7 +77,7 @@ func busyboxLayer() ([]byte, error) {
 	if _, err := w.Write(busybox); err != nil {
 		return nil, err
 	}
-	for _, applet := range []string{"sh", "cat", "sleep"} {
+	for _, applet := range []string{"sh", "cat", "sleep", "cp", "chmod", "mkdir", "mktemp", "mv", "rm"} {
 		link := &tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + applet, Linkname: "busybox", Mode: 0o777}
 		if err := w.WriteHeader(link); err != nil {
 			return nil, err

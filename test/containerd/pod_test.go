@@ -3,6 +3,8 @@ package containerd
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,6 +60,7 @@ func (n *node) runPod(t *testing.T, p pod) *sandbox {
 	ctx, cancel := context.WithTimeout(t.Context(), callLimit)
 	defer cancel()
 	config := p.config()
+	config.LogDirectory = filepath.Join(n.dir, "logs", config.GetMetadata().GetName())
 	rpl, err := n.cri.RunPodSandbox(ctx, &cri.RunPodSandboxRequest{Config: config})
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +84,7 @@ func (s *sandbox) startWith(t *testing.T, config *cri.ContainerConfig) (id, stag
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), callLimit)
 	defer cancel()
+	config.LogPath = config.GetMetadata().GetName() + ".log"
 	config.Image = &cri.ImageSpec{Image: imageName()}
 	config.Linux.SecurityContext.NamespaceOptions = s.config.GetLinux().GetSecurityContext().GetNamespaceOptions()
 	created, err := s.node.cri.CreateContainer(ctx, &cri.CreateContainerRequest{PodSandboxId: s.id, Config: config, SandboxConfig: s.config})
@@ -102,6 +106,26 @@ func (s *sandbox) mustStart(t *testing.T, name string) (id string) {
 		t.Fatalf("%s: %v", stage, err)
 	}
 	return id
+}
+
+// mustRun is startWith for a container that has to run.
+func (s *sandbox) mustRun(t *testing.T, config *cri.ContainerConfig) (id string) {
+	t.Helper()
+	id, stage, err := s.startWith(t, config)
+	if err != nil {
+		t.Fatalf("%s: %v", stage, err)
+	}
+	return id
+}
+
+// printed is what a container of the pod has written, as a kubelet finds it.
+func (s *sandbox) printed(t *testing.T, name string) string {
+	t.Helper()
+	log, err := os.ReadFile(filepath.Join(s.config.GetLogDirectory(), name+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(log)
 }
 
 // exec gives what a command in a container prints.
