@@ -34,6 +34,7 @@ type nodeConfig struct {
 	PodAnnotations []string // pod_annotations
 	Required       []string // required_plugins of the default validator
 	Tolerate       string   // tolerate_missing_plugins_annotation
+	CDI            bool     // enable_cdi, with specifications in the node's cdi
 }
 
 // configTemplate keeps everything below the node's directory. The OOM score of
@@ -58,7 +59,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
-  enable_cdi = false
+  enable_cdi = {{.Config.CDI}}
+  cdi_spec_dirs = ["{{.Dir}}/cdi"]
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = [{{range .CNI}}"{{.}}", {{end}}]
     conf_dir = "{{.Dir}}/cni"
