@@ -54,7 +54,7 @@ func need(t *testing.T) {
 	if noImage != nil {
 		unavailable(t, "no image: %v", noImage)
 	}
-	for _, program := range []string{"containerd", "containerd-shim-runc-v2", "ctr", "oci-sysctl-nri", "oci-sysctl-hook"} {
+	for _, program := range []string{"containerd", "containerd-shim-runc-v2", "ctr", "oci-sysctl-nri", "oci-sysctl-hook", "oci-sysctl-policy"} {
 		if _, err := os.Stat(built(t, program)); err != nil {
 			unavailable(t, "%v; run make bin/%s", err, program)
 		}
