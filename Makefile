@@ -84,8 +84,10 @@ unit: ## Run the tests that need no container runtime
 FUZZTIME ?= 2m
 .PHONY: fuzz
 fuzz: ## Fuzz every parser of untrusted bytes, each for FUZZTIME (2m)
-	@for package in $$($(GO) list ./internal/...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	@packages=$$($(GO) list ./internal/...) || exit 1; \
+	for package in $$packages; do \
+		targets=$$($(GO) test -list '^Fuzz' $$package) || { echo "$$targets"; exit 1; }; \
+		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
@@ -181,8 +183,11 @@ uninstall: ## Remove what install put there
 	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(docdir)/examples 2>/dev/null
 	-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(policydir) 2>/dev/null
 
-# A version as packages have it: a tag's, or one before any, with the commit.
-PACKAGE_VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null || echo 0.0.0-git$$(git rev-parse --short HEAD))
+# A version as packages have it: a tag's; after one, the tag's and the number of
+# commits since, which dpkg and rpm take for newer; before any, 0.0.0~gitNUMBER.
+PACKAGE_VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | \
+	sed 's/-\([0-9]*\)-g\([0-9a-f]*\)$$/+git\1.g\2/' | grep . || \
+	echo 0.0.0-git$$(git rev-list --count HEAD 2>/dev/null).g$$(git rev-parse --short HEAD 2>/dev/null))
 
 # The same sources give the same packages: every file is as old as the commit.
 packages: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
