@@ -119,11 +119,14 @@ cyclonedx := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
 vulncheck: ## Look for known vulnerabilities in what is linked (needs vuln.go.dev)
 	$(GO) run $(govulncheck) ./cmd/...
 
+# The tool is for this machine, what it describes for the target, GOARCH.
+SBOMDIR ?= dist
 .PHONY: sbom
 sbom: ## List what is linked into each program, with licences, in dist
-	@mkdir -p dist
+	@mkdir -p $(SBOMDIR)
+	GOOS= GOARCH= GOBIN=$(CURDIR)/bin $(GO) install $(cyclonedx)
 	for program in hook nri policy; do \
-		$(GO) run $(cyclonedx) app -licenses -noserial -json -output dist/oci-sysctl-$$program.cdx.json -main cmd/$$program . || exit 1; \
+		CGO_ENABLED=0 bin/cyclonedx-gomod app -licenses -noserial -json -output $(SBOMDIR)/oci-sysctl-$$program.cdx.json -main cmd/$$program . || exit 1; \
 	done
 
 .PHONY: man
@@ -197,10 +200,11 @@ packages: export GOARCH := $(shell $(GO) env GOARCH)
 packages: ## Make a .deb and an .rpm, in dist
 	rm -rf dist
 	$(MAKE) install PREFIX=/usr DESTDIR=$(CURDIR)/dist/root
-	find dist/root -exec touch -h -d @$$SOURCE_DATE_EPOCH {} +
+	GO='$(GO)' packaging/licenses >dist/licenses
+	find dist/root dist/licenses -exec touch -h -d @$$SOURCE_DATE_EPOCH {} +
 	cd packaging/nfpm && GOARCH= $(GO) build -o $(CURDIR)/bin/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
 	cd packaging/nfpm && for kind in deb rpm; do $(CURDIR)/bin/nfpm package -f ../nfpm.yaml -p $$kind -t $(CURDIR)/dist/ || exit 1; done
-	rm -rf dist/root
+	rm -rf dist/root dist/licenses
 	$(MAKE) sbom
 
 .PHONY: clean

@@ -56,6 +56,7 @@ var packaged = map[string]os.FileMode{
 	"/usr/share/zsh/site-functions/_oci-sysctl-policy":                 0o644,
 	"/usr/share/fish/vendor_completions.d/oci-sysctl-policy.fish":      0o644,
 	"/usr/share/doc/oci-sysctl-hook/copyright":                         0o644,
+	"/usr/share/doc/oci-sysctl-hook/licenses":                          0o644,
 	"/usr/share/doc/oci-sysctl-hook/policy.schema.json":                0o644,
 	"/usr/share/doc/oci-sysctl-hook/output.schema.json":                0o644,
 	"/usr/share/doc/oci-sysctl-hook/examples/oci-sysctl-audit.service": 0o644,
