@@ -147,3 +147,55 @@ spec:
 		p.wantValues(t, name+"-app", map[string]string{keepaliveTime: "900"})
 	})
 }
+
+// podman writes none of the names that other engines do, not for a pod from a
+// Kubernetes file either: only "*" matches there, which is also the empty name.
+// It passes on what a user writes instead.
+func TestPodmanNames(t *testing.T) {
+	const policy = `
+[[rule]]
+name = "any name"
+when = { pod_namespaces = ["*"], containers = ["*"] }
+[rule.sysctls]
+"net.ipv4.tcp_keepalive_time" = 600
+
+[[rule]]
+name = "by namespace"
+when = { pod_namespaces = ["?*"] }
+[rule.sysctls]
+"net.ipv4.tcp_keepalive_intvl" = 20
+
+[[rule]]
+name = "by container"
+when = { containers = ["?*"] }
+[rule.sysctls]
+"net.ipv4.tcp_keepalive_probes" = 4
+`
+	const pod = `apiVersion: v1
+kind: Pod
+metadata:
+  name: NAME
+  namespace: shop
+spec:
+  containers:
+  - name: app
+    image: ` + podmanImage + `:latest
+    imagePullPolicy: Never
+    command: ["/bin/busybox", "sleep", "300"]
+`
+	eachPodman(t, func(t *testing.T, p *podman) {
+		p.usePolicy(t, policy)
+		unnamed := map[string]string{keepaliveTime: "600", keepaliveIntvl: "75", keepaliveProbes: "9"}
+		p.wantValues(t, p.start(t, "--network=none"), unnamed)
+
+		name := newID()
+		file := filepath.Join(p.dir(t), "pod.yaml")
+		writeFile(t, file, strings.Replace(pod, "NAME", name, 1))
+		p.removeLater(t, "pod", "rm", name)
+		p.do(t, "kube", "play", "--network=none", file)
+		p.wantValues(t, name+"-app", unnamed)
+
+		named := p.start(t, "--network=none", "--annotation=io.kubernetes.pod.namespace=shop", "--annotation=io.kubernetes.container.name=app")
+		p.wantValues(t, named, map[string]string{keepaliveTime: "600", keepaliveIntvl: "20", keepaliveProbes: "4"})
+	})
+}
