@@ -3,8 +3,10 @@ package validate
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,16 +118,38 @@ func TestKubernetesGuideRemoves(t *testing.T) {
 	}
 }
 
-// Every file that a document of deploy and docs names is there.
-func TestGuidesLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#]+)\)`)
-	for _, path := range []string{"docs/crio.md", "docs/kubernetes.md", "docs/runc.md"} {
+// Every file that a document links to is there, and every heading.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
+	for _, path := range append(glob(t, "*.md"), glob(t, "docs/*.md")...) {
 		found := link.FindAllStringSubmatch(string(read(t, path)), -1)
-		if len(found) == 0 {
+		if len(found) == 0 && path != "SECURITY.md" {
 			t.Errorf("%s has no link", path)
 		}
 		for _, match := range found {
-			read(t, filepath.Join(filepath.Dir(path), match[1]))
+			target, heading := filepath.Join(filepath.Dir(path), match[1]), match[2]
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			if match[1] == "" {
+				target = path
+			}
+			if _, err := os.Stat(filepath.Join(top, target)); err != nil {
+				t.Errorf("%s: %v", path, err)
+			} else if heading != "" && !slices.Contains(headings(t, target), heading) {
+				t.Errorf("%s: %s has no heading %s: %q", path, target, heading, headings(t, target))
+			}
 		}
 	}
+}
+
+// headings are a document's, as links name them.
+func headings(t *testing.T, path string) (names []string) {
+	t.Helper()
+	drop := regexp.MustCompile(`[^a-z0-9 _-]`)
+	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(read(t, path)), -1) {
+		name := drop.ReplaceAllString(strings.ToLower(match[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
 }
