@@ -56,31 +56,28 @@ mount -t overlay overlay -o "lowerdir=/usr,upperdir=$over/upper,workdir=$over/wo
 sudo() { "$@"; }
 `
 
-// followGuide runs a guide's commands in one shell, from the top directory, with
-// a runtime in runc's place.
-func followGuide(t *testing.T, r *ociRuntime, steps []guideStep) followed {
+// guidePlace is where a guide's commands are followed.
+type guidePlace struct {
+	path        string // a directory that is looked into first
+	hideUnified bool
+	also        string // commands after guidePrelude
+}
+
+// followGuide runs a guide's commands in one shell, from the top directory.
+func followGuide(t *testing.T, place guidePlace, steps []guideStep) followed {
 	t.Helper()
-	program, err := r.find()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, hide := t.TempDir(), ""
-	name := filepath.Base(program)
-	if err := os.Symlink(program, filepath.Join(path, name)); err != nil {
-		t.Fatal(err)
-	}
-	if name == "crun" && cgroupsAreHybrid() {
+	hide := ""
+	if place.hideUnified {
 		hide = "yes"
 	}
-	script := guidePrelude
+	script := guidePrelude + place.also
 	for _, step := range steps {
-		commands := strings.ReplaceAll(step.commands, "runc ", name+" ")
-		script += commands + "printf '\\n" + strings.TrimSpace(guideEnd) + "\\n'\n"
+		script += step.commands + "printf '\\n" + strings.TrimSpace(guideEnd) + "\\n'\n"
 	}
 	script += `cd "$over/upper" && find . ! -type d ! -type c` + "\n"
 	cmd := exec.Command("unshare", "-m", "sh", "-c", script, "sh", t.TempDir())
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), "PATH="+path+":"+os.Getenv("PATH"), "TMPDIR="+t.TempDir(), "HIDE_UNIFIED="+hide)
+	cmd.Env = append(os.Environ(), "PATH="+place.path+":"+os.Getenv("PATH"), "TMPDIR="+t.TempDir(), "HIDE_UNIFIED="+hide)
 	got, err := finish(cmd)
 	if err != nil || got.code != 0 {
 		t.Fatalf("%v, exit %d after %d steps:\n%s%s", err, got.code,
@@ -88,6 +85,44 @@ func followGuide(t *testing.T, r *ociRuntime, steps []guideStep) followed {
 	}
 	printed := strings.Split(got.stdout, "\n"+guideEnd)
 	return followed{printed[:len(steps)], printed[len(steps)], got.stderr}
+}
+
+// withRuntime is a place with a runtime in runc's stead, and the steps for it.
+func withRuntime(t *testing.T, r *ociRuntime, steps []guideStep) (guidePlace, []guideStep) {
+	t.Helper()
+	program, err := r.find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := guidePlace{path: t.TempDir()}
+	name := filepath.Base(program)
+	if err := os.Symlink(program, filepath.Join(place.path, name)); err != nil {
+		t.Fatal(err)
+	}
+	place.hideUnified = name == "crun" && cgroupsAreHybrid()
+	var renamed []guideStep
+	for _, step := range steps {
+		step.commands = strings.ReplaceAll(step.commands, "runc ", name+" ")
+		renamed = append(renamed, step)
+	}
+	return place, renamed
+}
+
+// wantAsTold compares what the steps printed with what the guide says, and wants
+// nothing left below /usr.
+func wantAsTold(t *testing.T, steps []guideStep, got followed) {
+	t.Helper()
+	for i, step := range steps {
+		if step.prints == "" {
+			continue
+		}
+		if diff := cmp.Diff(step.prints, got.printed[i]); diff != "" {
+			t.Errorf("step %d prints (-guide +now):\n%s", i+1, diff)
+		}
+	}
+	if got.left != "" {
+		t.Errorf("left below /usr:\n%s", got.left)
+	}
 }
 
 // followed is what came of a guide's commands.
@@ -105,33 +140,15 @@ func TestRuncGuide(t *testing.T) {
 			unavailable(t, "%v", err)
 		}
 	}
-	steps := guideSteps(t, "../docs/runc.md")
-	told := 0
-	for _, step := range steps {
-		if step.prints != "" {
-			told++
-		}
-	}
-	if len(steps) != 8 || told != 5 {
-		t.Fatalf("the guide has %d steps, of which %d tell what they print; want 8 and 5", len(steps), told)
-	}
+	steps := wantSteps(t, "../docs/runc.md", 8, 5)
 	refusal := guideRefusal(t, "../docs/runc.md")
 	for _, r := range ociRuntimes {
 		t.Run(r.name, func(t *testing.T) {
 			r.need(t)
 			hostUntouched(t)
-			got := followGuide(t, r, steps)
-			for i, step := range steps {
-				if step.prints == "" {
-					continue
-				}
-				if diff := cmp.Diff(step.prints, got.printed[i]); diff != "" {
-					t.Errorf("step %d prints (-guide +now):\n%s", i+1, diff)
-				}
-			}
-			if got.left != "" {
-				t.Errorf("left below /usr:\n%s", got.left)
-			}
+			place, steps := withRuntime(t, r, steps)
+			got := followGuide(t, place, steps)
+			wantAsTold(t, steps, got)
 			stderr := strings.ReplaceAll(got.stderr, `\"`, `"`)
 			if !r.hidesStderr && !strings.Contains(stderr, refusal) {
 				t.Errorf("the guide says that the hook says\n%s\nand stderr is\n%s", refusal, stderr)
