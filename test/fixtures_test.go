@@ -34,7 +34,7 @@ func TestFixtures(t *testing.T) {
 			}
 			want, err := os.ReadFile(path)
 			if errors.Is(err, fs.ErrNotExist) {
-				t.Skipf("%s is not recorded; run with -update", path)
+				unavailable(t, "%s is not recorded; run with -update", path)
 			} else if err != nil {
 				t.Fatal(err)
 			}

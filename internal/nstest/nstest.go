@@ -55,12 +55,12 @@ func Start(t *testing.T, flags uintptr) int {
 	return cmd.Process.Pid
 }
 
-// Cannot ends a test that the error keeps from having namespaces of its own: it
-// is skipped, or fails where CI=true.
+// Cannot ends a test that the error keeps from running here, such as for want
+// of namespaces of its own: it is skipped, or fails where CI=true.
 func Cannot(t *testing.T, err error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("CI=true, and no new namespaces can be made: %v", err)
+		t.Fatalf("cannot run here, and CI=true: %v", err)
 	}
-	t.Skipf("no new namespaces can be made: %v", err)
+	t.Skipf("cannot run here: %v", err)
 }

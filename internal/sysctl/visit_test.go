@@ -139,7 +139,7 @@ func TestFreshOfInterface(t *testing.T) {
 	}
 	visit := enterPod(t, specs.NetworkNamespace)
 	if out, err := exec.Command("ip", "link", "add", "name", "br0.1", "type", "bridge").CombinedOutput(); err != nil {
-		t.Skipf("no interface can be made: %v: %s", err, out)
+		nstest.Cannot(t, fmt.Errorf("no interface can be made: %w: %s", err, out))
 	}
 	if _, err := visit.Apply([]Assignment{{Key: own, Value: pods}, {Key: fresh, Value: pods}}); err != nil {
 		t.Fatal(err)
