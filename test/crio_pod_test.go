@@ -130,12 +130,7 @@ func addInterface() error {
 // network is the pod's network namespace.
 func (p *crioPod) network(t *testing.T) netns {
 	t.Helper()
-	f, err := os.Open(p.pins[specs.NetworkNamespace])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return netns{f}
+	return netns{hold(t, p.pins[specs.NetworkNamespace], unix.CLONE_NEWNET)}
 }
 
 // container is the spec that CRI-O gives the runtime for an app container,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -36,8 +35,13 @@ type target struct {
 func newTarget(t *testing.T) *target {
 	t.Helper()
 	needRoot(t)
+	return newTargetIn(t, startProcess(t, syscall.CLONE_NEWNET))
+}
+
+// newTargetIn is the target of a process.
+func newTargetIn(t *testing.T, pid int) *target {
+	t.Helper()
 	hostUntouched(t)
-	pid := startProcess(t, syscall.CLONE_NEWNET)
 	ns := netnsOf(t, pid)
 	target := &target{
 		pid: pid, ns: ns, before: ns.get(t, keepaliveKeys...),
@@ -52,8 +56,24 @@ func newTarget(t *testing.T) *target {
 // startProcess starts a process in new namespaces that lives as long as the test.
 func startProcess(t *testing.T, namespaces uintptr) (pid int) {
 	t.Helper()
+	return startWith(t, &syscall.SysProcAttr{Cloneflags: namespaces})
+}
+
+// startWithUsers starts one that has users of its own besides, as a pod with
+// hostUsers: false has.
+func startWithUsers(t *testing.T, namespaces uintptr) (pid int) {
+	t.Helper()
+	needRoot(t)
+	ids := []syscall.SysProcIDMap{{HostID: int(podIDs[0].HostID), Size: int(podIDs[0].Size)}}
+	return startWith(t, &syscall.SysProcAttr{
+		Cloneflags: namespaces | syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids,
+	})
+}
+
+func startWith(t *testing.T, attr *syscall.SysProcAttr) (pid int) {
+	t.Helper()
 	cmd := exec.Command("sleep", "300")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
+	cmd.SysProcAttr = attr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,15 +84,21 @@ func startProcess(t *testing.T, namespaces uintptr) (pid int) {
 	return cmd.Process.Pid
 }
 
+// end ends the target's process; its pid is free then.
+func (g *target) end(t *testing.T) {
+	t.Helper()
+	if err := syscall.Kill(g.pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := syscall.Wait4(g.pid, nil, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // netnsOf opens the network namespace of a process.
 func netnsOf(t *testing.T, pid int) netns {
 	t.Helper()
-	f, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return netns{f}
+	return netns{hold(t, fmt.Sprintf("/proc/%d/ns/net", pid), syscall.CLONE_NEWNET)}
 }
 
 // annotate gives the container annotations: runtimes tell a hook of them

@@ -12,13 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// heldNamespace is a namespace that is kept open, and lives as long.
+type heldNamespace struct {
+	file *os.File
+	flag int // of clone(2)
+}
+
 // netns is a network namespace that lives as long as the test.
-type netns struct{ file *os.File }
+type netns struct{ heldNamespace }
+
+// hold opens a namespace until the test ends.
+func hold(t *testing.T, path string, flag int) heldNamespace {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return heldNamespace{f, flag}
+}
 
 // newNetns makes a network namespace as a pod's is: apart from any container.
 func newNetns(t *testing.T) netns {
 	t.Helper()
-	var ns netns
+	ns := netns{heldNamespace{flag: unix.CLONE_NEWNET}}
 	err := onThread(func() (err error) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("unshare: %w", err)
@@ -34,10 +51,10 @@ func newNetns(t *testing.T) netns {
 }
 
 // path is for a bundle. Nothing has to be unmounted, even if the test is killed.
-func (n netns) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), n.file.Fd()) }
+func (n heldNamespace) path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), n.file.Fd()) }
 
 // get reads keys in the namespace.
-func (n netns) get(t *testing.T, keys ...string) map[string]string {
+func (n heldNamespace) get(t *testing.T, keys ...string) map[string]string {
 	t.Helper()
 	var values map[string]string
 	err := n.enter(func() (err error) {
@@ -51,7 +68,7 @@ func (n netns) get(t *testing.T, keys ...string) map[string]string {
 }
 
 // set writes a key in the namespace.
-func (n netns) set(t *testing.T, key, value string) {
+func (n heldNamespace) set(t *testing.T, key, value string) {
 	t.Helper()
 	err := n.enter(func() error { return writeKey(key, value) })
 	if err != nil {
@@ -59,9 +76,9 @@ func (n netns) set(t *testing.T, key, value string) {
 	}
 }
 
-func (n netns) enter(do func() error) error {
+func (n heldNamespace) enter(do func() error) error {
 	return onThread(func() error {
-		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err := unix.Setns(int(n.file.Fd()), n.flag); err != nil {
 			return fmt.Errorf("setns: %w", err)
 		}
 		return do()

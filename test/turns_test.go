@@ -12,8 +12,8 @@ import (
 // hooks take turns in a joined namespace, by flock(2) on it. In these tests the
 // other hook is the test itself.
 
-// newJoinedTarget is a target whose namespace another hook is busy in.
-func newJoinedTarget(t *testing.T) *target {
+// newSharedTarget is a target whose namespace is a pod's: joined by path.
+func newSharedTarget(t *testing.T) *target {
 	t.Helper()
 	g := newTarget(t)
 	spec := newSpec("true")
@@ -21,6 +21,13 @@ func newJoinedTarget(t *testing.T) *target {
 	if err := writeBundle(g.bundle, spec); err != nil {
 		t.Fatal(err)
 	}
+	return g
+}
+
+// newJoinedTarget is one whose namespace another hook is busy in.
+func newJoinedTarget(t *testing.T) *target {
+	t.Helper()
+	g := newSharedTarget(t)
 	if err := unix.Flock(int(g.ns.file.Fd()), unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
