@@ -81,11 +81,3 @@ func TestDependentKeys(t *testing.T) {
 		})
 	}
 }
-
-// Where an administrator made /proc/sys read-only, the hook says so.
-func TestReadOnlyProcSys(t *testing.T) {
-	const readOnly = `mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$0" "$@"`
-	g := newTarget(t)
-	g.wrap = []string{"unshare", "-m", "sh", "-c", readOnly}
-	g.wantFailed(t, g.run(t, g.stdin(t)), 4)
-}
