@@ -53,11 +53,12 @@ func TestHookWaitsForItsTurn(t *testing.T) {
 // Whoever can open the namespace can take the lock: it may not hold up a
 // container for long.
 func TestHookWaitsNotForEver(t *testing.T) {
-	const patience = 3 * time.Second
+	const patience = time.Second        // lockWait in cmd/hook
+	const most = patience + time.Second // for a busy machine
 	g := newJoinedTarget(t)
 	got := g.run(t, g.stdin(t))
 	g.wantApplied(t, got)
-	if got.took > patience {
-		t.Errorf("took %v, want less than %v", got.took, patience)
+	if got.took < patience || got.took > most {
+		t.Errorf("took %v, want %v to %v", got.took, patience, most)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/fdio"
 )
 
-// soon is Patience and what a busy machine adds to it.
-const soon = 10 * Patience
+// soon is Patience and what a busy machine may add to it.
+const soon = Patience + 150*time.Millisecond
 
 // inTime fails the test if f takes longer than a container may be held up.
 func inTime(t *testing.T, f func() error) error {
