@@ -1,7 +1,9 @@
 package test
 
 import (
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -54,16 +56,18 @@ func testRootlessSlirp(t *testing.T, p *podman) {
 	testRootlessIn("--network=slirp4netns")(t, p)
 }
 
-// The hook can't look at PID 1's namespaces here, and has nothing but its own
-// to tell the host's by.
+// config.json has no entry for the network: it is the host's. (No runtime joins
+// the host's by its path without the rights to enter it; for the hook's part see
+// TestHostsNamespaceWithoutPID1.)
 func testRootlessHostNetwork(t *testing.T, p *podman) {
 	host := hostUntouched(t)
 	log := filepath.Join(p.dir(t), "log")
 	p.usePolicy(t, rule(`"net.ipv4.tcp_keepalive_time" = 611`), "--log=file:"+log, "--log-format=json")
 	wantPrinted(t, p.print(t, []string{keepaliveTime}, "--network=host"),
 		[]string{keepaliveTime}, map[string]string{keepaliveTime: host[keepaliveTime]})
-	if got := records(t, log); len(got) != 1 || got[0]["msg"] != "nothing to do" {
-		t.Errorf("the records are %v, want one of nothing to do", got)
+	got := records(t, log)
+	if len(got) != 1 || got[0]["msg"] != "nothing to do" || !strings.Contains(fmt.Sprint(got[0]["left"]), "the host's network namespace") {
+		t.Errorf("the records are %v, want one of nothing to do in the host's network", got)
 	}
 }
 
