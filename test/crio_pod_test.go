@@ -1,10 +1,13 @@
 package test
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -72,7 +75,7 @@ func (p *crioPod) create(t *testing.T) *crioPod {
 		t.Fatal(err)
 	}
 	for key, value := range p.sysctls {
-		p.network(t).set(t, key, value)
+		p.holding(t, key).set(t, key, value)
 	}
 	if !p.hostNetwork {
 		if err := p.network(t).enter(addInterface); err != nil {
@@ -130,7 +133,58 @@ func addInterface() error {
 // network is the pod's network namespace.
 func (p *crioPod) network(t *testing.T) netns {
 	t.Helper()
-	return netns{hold(t, p.pins[specs.NetworkNamespace], unix.CLONE_NEWNET)}
+	return netns{p.hold(t, specs.NetworkNamespace)}
+}
+
+// holding is the pod's namespace that a key is in. A key of no namespace that
+// the pod has of its own would be the host's: that ends the test.
+func (p *crioPod) holding(t *testing.T, key string) heldNamespace {
+	t.Helper()
+	for _, in := range []struct {
+		prefix string
+		kind   specs.LinuxNamespaceType
+	}{
+		{"net.", specs.NetworkNamespace},
+		{"kernel.shm", specs.IPCNamespace},
+		{"kernel.msg", specs.IPCNamespace},
+		{"kernel.sem", specs.IPCNamespace},
+		{"fs.mqueue.", specs.IPCNamespace},
+		{domainname, specs.UTSNamespace},
+	} {
+		if strings.HasPrefix(key, in.prefix) {
+			return p.hold(t, in.kind)
+		}
+	}
+	t.Fatalf("%s is in no namespace of a pod's", key)
+	return heldNamespace{}
+}
+
+func (p *crioPod) hold(t *testing.T, kind specs.LinuxNamespaceType) heldNamespace {
+	t.Helper()
+	path, ok := p.pins[kind]
+	if !ok {
+		t.Fatalf("the pod has no %s namespace of its own", kind)
+	}
+	ns := hold(t, path, podNamespaces[kind].flag)
+	// Not /proc/self: the first thread of this process may be in a pod for good.
+	var st, host unix.Stat_t
+	if err := errors.Join(unix.Fstat(int(ns.file.Fd()), &st), unix.Stat("/proc/thread-self/ns/"+podNamespaces[kind].proc, &host)); err != nil {
+		t.Fatal(err)
+	}
+	if st.Dev == host.Dev && st.Ino == host.Ino {
+		t.Fatalf("the pod's %s namespace is the host's", kind)
+	}
+	return ns
+}
+
+// values are what the keys hold in the pod.
+func (p *crioPod) values(t *testing.T, keys ...string) map[string]string {
+	t.Helper()
+	values := make(map[string]string)
+	for _, key := range keys {
+		maps.Copy(values, p.holding(t, key).get(t, key))
+	}
+	return values
 }
 
 // container is the spec that CRI-O gives the runtime for an app container,
