@@ -1,6 +1,7 @@
 package test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,6 +34,32 @@ func TestPodmanBridge(t *testing.T) {
 		p.useInstalled(t)
 		network := p.bridge(t)
 		wantPrinted(t, p.print(t, keepaliveKeys, "--network="+network), keepaliveKeys, keepaliveSet)
+	})
+}
+
+// The network that podman gives a container by itself. It wants a firewall and
+// forwarding, and CNI keeps the addresses that it gave out: so the host that
+// podman sees here is a network namespace with a /var/lib/cni of its own.
+func TestPodmanDefaultBridge(t *testing.T) {
+	const eth0 = "net.ipv4.conf.eth0.rp_filter"
+	eachPodmanInTurn(t, func(t *testing.T, p *podman) {
+		needPrograms(t, "iptables")
+		hostUntouched(t)
+		const own = `mkdir -p /var/lib/cni && mount -t tmpfs tmpfs /var/lib/cni && ip link set lo up && exec "$0" "$@"`
+		p.via = []string{"unshare", "--net", "--mount", "sh", "-c", own}
+		without := p.withoutHook().print(t, []string{eth0}, "--network=bridge")
+		if without.code != 0 {
+			unavailable(t, "podman has no default bridge: %s", without.stderr)
+		}
+		// The container's interface is there already when the hook comes.
+		p.usePolicy(t, keepalivePolicy+rule(`"net.ipv4.conf.eth0.rp_filter" = 2`))
+		keys := append([]string{eth0}, keepaliveKeys...)
+		want := maps.Clone(keepaliveSet)
+		want[eth0] = "2"
+		if without.stdout == want[eth0]+"\n" {
+			t.Fatalf("%s is %s without the hook", eth0, without.stdout)
+		}
+		wantPrinted(t, p.print(t, keys, "--network=bridge"), keys, want)
 	})
 }
 

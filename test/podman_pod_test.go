@@ -112,11 +112,23 @@ func TestPodmanPodSysctl(t *testing.T) {
 // Nor can a pod have what the policy does not let its containers have.
 func TestPodmanPodSysctlRefused(t *testing.T) {
 	eachPodman(t, func(t *testing.T, p *podman) {
-		p.usePolicy(t, podmanEnforced)
+		// The pod's infra container is the one that is refused. crun shows nobody why.
+		log := filepath.Join(p.dir(t), "log")
+		p.usePolicy(t, podmanEnforced, "--log=file:"+log, "--log-format=json")
 		pod := p.pod(t, "--network=none", sysctlTime("900"))
 		got := p.print(t, []string{keepaliveTime}, "--pod="+pod)
 		if got.code == 0 || got.stdout != "" {
 			t.Errorf("the pod started: exit %d, it printed %q", got.code, got.stdout)
+		}
+		all := records(t, log)
+		if len(all) != 1 || all[0]["msg"] != "refused" {
+			t.Fatalf("the records are %v, want one of a refusal", all)
+		}
+		reason, _ := all[0]["error"].(string)
+		for _, word := range []string{keepaliveTime, "900", "600", "linux.sysctl", "10-test.toml:4"} {
+			if !strings.Contains(reason, word) {
+				t.Errorf("no %q in the reason: %s", word, reason)
+			}
 		}
 	})
 }
