@@ -93,12 +93,7 @@ when = { pod_namespaces = ["others"] }
 			if err := os.Chmod(g.config(), 0); err != nil {
 				t.Fatal(err)
 			}
-			for _, dir := range []string{g.policy, g.bundle} {
-				// The directory that all of a test's are in is closed to others.
-				if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
+			openToOthers(t, g.policy, g.bundle)
 			g.wrap = []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"}
 			got := g.run(t, g.stdin(t))
 			if test.code != 0 {

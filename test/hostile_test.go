@@ -3,9 +3,12 @@ package test
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // hostileTexts are what a pod's author could put into an annotation to get
@@ -27,18 +30,22 @@ var hostileTexts = map[string]string{
 // printable line, and says nothing that the hook did not mean to.
 func TestHostileAnnotations(t *testing.T) {
 	for name, text := range hostileTexts {
-		for where, annotations := range map[string]map[string]string{
-			"value": {"oci-sysctl-hook/" + keepaliveTime: text},
-			"name":  {"oci-sysctl-hook/" + text: "600"},
+		for where, spec := range map[string]*specs.Spec{
+			"value":          {Annotations: map[string]string{"oci-sysctl-hook/" + keepaliveTime: text}},
+			"name":           {Annotations: map[string]string{"oci-sysctl-hook/" + text: "600"}},
+			"linux.sysctl's": {Linux: &specs.Linux{Sysctl: map[string]string{keepaliveTime: text}}},
 		} {
 			t.Run(name+" in the "+where, func(t *testing.T) {
 				g := newTarget(t)
 				g.policy = policyDir(t, rule(`"net.ipv4.tcp_keepalive_time" = { value = 600, override = { min = 30, max = 7200 } }`))
 				log := filepath.Join(t.TempDir(), "log")
 				g.args = []string{"--log=file:" + log, "--log-format=json"}
-				spec := newSpec("true")
-				spec.Annotations = annotations
-				if err := writeBundle(g.bundle, spec); err != nil {
+				whole := newSpec("true")
+				whole.Annotations = spec.Annotations
+				if spec.Linux != nil {
+					whole.Linux.Sysctl = spec.Linux.Sysctl
+				}
+				if err := writeBundle(g.bundle, whole); err != nil {
 					t.Fatal(err)
 				}
 				got := g.run(t, g.stdin(t))
@@ -60,6 +67,38 @@ func wantShortAndPrintable(t *testing.T, stderr string) {
 	}
 	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.Errorf("the error holds unprintable characters: %q", line)
+	}
+}
+
+// What names a pod and a container is in the record of what was done: on its one
+// line, in its field.
+func TestHostileNamesInTheRecord(t *testing.T) {
+	for name, text := range hostileTexts {
+		if name == "1 MB" {
+			continue // no engine has such names
+		}
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []string{"text", "json"} {
+				g := newTarget(t)
+				log := filepath.Join(t.TempDir(), "log")
+				g.args = []string{"--log=file:" + log, "--log-format=" + format}
+				g.annotate(t, map[string]string{"io.kubernetes.pod.name": text, "io.kubernetes.pod.namespace": text, "io.kubernetes.container.name": text})
+				g.wantApplied(t, g.run(t, g.stdin(t)))
+				line := strings.TrimSuffix(readAny(t, log), "\n")
+				if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' }) {
+					t.Errorf("%s: control characters in the record: %q", format, line)
+				}
+				if format == "text" {
+					if begin := regexp.MustCompile(`^time="[^"]+" level=info msg="sysctls applied" container=`); !begin.MatchString(line) || strings.Contains(line, " msg=\"sysctls applied\" level") {
+						t.Errorf("text: the record is %q", line)
+					}
+					continue
+				}
+				if all := records(t, log); len(all) != 1 || all[0]["msg"] != "sysctls applied" || all[0]["pod"] != text || all[0]["container"] != text {
+					t.Errorf("json: the record is %q", line)
+				}
+			}
+		})
 	}
 }
 

@@ -1,11 +1,15 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // inMounts makes the hook run in a mount namespace that a script prepares.
@@ -18,6 +22,13 @@ func (g *target) inMounts(t *testing.T, script string) {
 	g.wrap = []string{path, "-m", "sh", "-euc", script + "\nexec \"$0\" \"$@\""}
 }
 
+// fakeTree is a script that makes files that hold what the policy says, so that a
+// hook that believed them would be content.
+const fakeTree = `mkdir -p /proc/sys/net/ipv4
+echo 600 >/proc/sys/net/ipv4/tcp_keepalive_time
+echo 10 >/proc/sys/net/ipv4/tcp_keepalive_intvl
+echo 6 >/proc/sys/net/ipv4/tcp_keepalive_probes`
+
 // Somebody has covered /proc, or part of it, on the node: the hook neither
 // believes nor writes what is there.
 func TestProcIsCovered(t *testing.T) {
@@ -28,6 +39,8 @@ func TestProcIsCovered(t *testing.T) {
 		"a tmpfs over /proc":     {`mount -t tmpfs none /proc`, "/proc"},
 		"a directory over /proc": {`mount --bind /proc/sys /proc`, "/proc"},
 		"a tmpfs over /proc/sys": {`mount -t tmpfs none /proc/sys`, "/proc/sys"},
+		"a fake tree in /proc":   {"mount -t tmpfs none /proc\n" + fakeTree, "not a procfs"},
+		"a fake /proc/sys":       {"mount -t tmpfs none /proc/sys\n" + fakeTree, "covered by another mount"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newTarget(t)
@@ -52,6 +65,39 @@ func TestHostsKeysAreCovered(t *testing.T) {
 			g := newTarget(t)
 			g.inMounts(t, script)
 			g.wantApplied(t, g.run(t, g.stdin(t)))
+		})
+	}
+}
+
+// The IPC namespace's keys are each namespace's own too, but their directory is
+// not: what covers that is in the way.
+func TestIPCKeysAreCovered(t *testing.T) {
+	for name, test := range map[string]struct {
+		script  string
+		covered bool
+	}{
+		"a file over the key":     {`f=$(mktemp) && echo 16384 >"$f" && mount --bind "$f" /proc/sys/kernel/msgmax`, false},
+		"another key over it":     {`mount --bind /proc/sys/kernel/pid_max /proc/sys/kernel/msgmax`, false},
+		"a fake tree":             {`mount -t tmpfs none /proc/sys/kernel && echo 16384 >/proc/sys/kernel/msgmax`, true},
+		"a symbolic link":         {`f=$(mktemp) && echo 16384 >"$f" && mount -t tmpfs none /proc/sys/kernel && ln -s "$f" /proc/sys/kernel/msgmax`, true},
+		"a link to the real tree": {`mount --bind /proc/sys/net /mnt && mount -t tmpfs none /proc/sys/kernel && ln -s /mnt/core/somaxconn /proc/sys/kernel/msgmax`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needRoot(t)
+			g := newTargetIn(t, startProcess(t, syscall.CLONE_NEWNET|syscall.CLONE_NEWIPC))
+			g.policy = policyDir(t, rule(`"net.ipv4.tcp_keepalive_time" = 600`, `"kernel.msgmax" = 16384`))
+			ipc := hold(t, fmt.Sprintf("/proc/%d/ns/ipc", g.pid), syscall.CLONE_NEWIPC)
+			want := ipc.get(t, msgmax)
+			g.inMounts(t, test.script)
+			got := g.run(t, g.stdin(t))
+			if test.covered {
+				g.wantFailed(t, got, 4, msgmax, "covered by another mount")
+			} else if want[msgmax] = "16384"; got.code != 0 || got.stderr != "" {
+				t.Errorf("exit %d: %s", got.code, got.stderr)
+			}
+			if diff := cmp.Diff(want, ipc.get(t, msgmax)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
 		})
 	}
 }
@@ -81,9 +127,48 @@ func TestReadOnlyProcSys(t *testing.T) {
 // An option of proc(5) that hides other users' processes hides none from root.
 func TestProcIsMountedWithHidepid(t *testing.T) {
 	for _, option := range []string{"hidepid=1", "hidepid=2"} {
-		g := newTarget(t)
-		g.inMounts(t, "mount -t proc -o "+option+" proc /proc")
-		g.wantApplied(t, g.run(t, g.stdin(t)))
+		t.Run(option, func(t *testing.T) {
+			g := newTarget(t)
+			g.inMounts(t, mountHidepid(option))
+			g.wantApplied(t, g.run(t, g.stdin(t)))
+		})
+	}
+}
+
+// mountHidepid mounts /proc so, and ends if that hides nothing from others.
+func mountHidepid(option string) string {
+	return "mount -t proc -o " + option + ` proc /proc
+if setpriv --reuid=65534 --regid=65534 --clear-groups cat /proc/1/stat >/dev/null 2>&1; then echo nothing is hidden; exit 9; fi`
+}
+
+// An ordinary user's hook can't find PID 1 at all then, to tell the host's
+// namespaces by. It does its work by its own.
+func TestHidepidHidesPID1(t *testing.T) {
+	// The container's process is the user's, in a network namespace of the user's.
+	const script = `unshare --net sleep 300 &
+while [ "$(readlink /proc/$!/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+printf '{"ociVersion":"1.0.2","id":"direct","status":"creating","pid":%d,"bundle":"%s"}' $! "$0" >"$0/state"
+code=0
+"$@" <"$0/state" || code=$?
+nsenter --target $! --net cat /proc/sys/net/ipv4/tcp_keepalive_time
+kill $!
+exit $code`
+	for _, option := range []string{"hidepid=0", "hidepid=1", "hidepid=2"} {
+		t.Run(option, func(t *testing.T) {
+			g := newTarget(t)
+			openToOthers(t, g.bundle, g.policy)
+			if err := os.Chmod(g.bundle, 0o777); err != nil { // for the state
+				t.Fatal(err)
+			}
+			if option != "hidepid=0" {
+				g.inMounts(t, mountHidepid(option))
+			}
+			g.wrap = append(append(g.wrap, asOthers...), "sh", "-c", script, g.bundle)
+			got := g.run(t, strings.NewReader(""))
+			if got.code != 0 || got.stderr != "" || got.stdout != "600\n" {
+				t.Errorf("exit %d, the value is %q: %s", got.code, got.stdout, got.stderr)
+			}
+		})
 	}
 }
 
