@@ -15,6 +15,10 @@ import (
 
 // underStrace makes the hook run with a fault injected into it; see strace(1).
 // A command that it is run by already runs strace.
+//
+// strace counts the calls of each thread. With more processors to run on than it
+// has work for, the Go runtime seldom moves the hook from thread to thread, so
+// that its first call is the thread's first.
 func (g *target) underStrace(t *testing.T, inject string) {
 	t.Helper()
 	path, err := exec.LookPath("strace")
@@ -22,7 +26,7 @@ func (g *target) underStrace(t *testing.T, inject string) {
 		unavailable(t, "%v", err)
 	}
 	call, _, _ := strings.Cut(inject, ":")
-	g.wrap = append(slices.Clone(g.wrap), path, "-f", "-qq", "-o", filepath.Join(t.TempDir(), "strace"),
+	g.wrap = append(slices.Clone(g.wrap), path, "-f", "-qq", "-o", filepath.Join(t.TempDir(), "strace"), "-E", "GOMAXPROCS=64",
 		"-e", "trace="+call, "-e", "inject="+inject)
 }
 
@@ -73,11 +77,18 @@ func (g *target) stopAfter(t *testing.T, call string, n int) *stoppedHook {
 	return nil
 }
 
-// resume lets the hook run to its end.
+// resume lets the hook run to its end. It may stop again, where another of its
+// threads makes its n-th call.
 func (h *stoppedHook) resume(t *testing.T) result {
 	t.Helper()
-	if err := syscall.Kill(h.pid, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
+	for {
+		if err := syscall.Kill(h.pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-h.done:
+			return got
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return <-h.done
 }
