@@ -78,6 +78,9 @@ func hugeJSON(path string) error {
 	return os.WriteFile(path, []byte(`{"x":"`+strings.Repeat("x", 17<<20)+`"}`), 0o644)
 }
 
+// hostileID is the name of a container that would rule a terminal.
+const hostileID = "esc\x1b[2J\x1b]0;title\x07\noci-sysctl-policy: all is well"
+
 // secret is what only root may read.
 const secret = "rosebud:x:"
 
@@ -120,7 +123,7 @@ func TestHostileStates(t *testing.T) {
 	h.claim(t, "not-its-network", victim.pid, h.bundle(t, "not-its", joining(good.ns.path())))
 	h.claim(t, "not-the-hosts", victim.pid, h.bundle(t, "of-host", ofHost))
 	h.claim(t, "nobody", -1, good.bundle)
-	h.claim(t, "esc\x1b[2J\x1b]0;title\x07\noci-sysctl-policy: all is well", good.pid, "/\x1b[31m\r\x9b")
+	h.claim(t, hostileID, good.pid, "/\x1b[31m\r\x9b")
 	h.place(t, "esc\x1b[2J\nstate", "status", func(path string) error { return os.WriteFile(path, []byte("{"), 0o644) })
 
 	args := []string{"--policy-dir", good.policy, "--state-root", h.states}
@@ -159,8 +162,15 @@ func TestHostileStates(t *testing.T) {
 	}
 	victim.wantUnchanged(t)
 
-	for _, format := range []string{"table", "json", "prom"} {
-		got := policyCommand(t, append([]string{"audit", "-o", format}, args...)...)
+	for format, command := range map[string][]string{
+		"table": {"audit"}, "json": {"audit", "-o", "json"}, "prom": {"audit", "-o", "prom"},
+		"plan of many": {"plan", "esc"}, "plan of none": {"plan", "none"},
+		"plan of it": {"plan", hostileID}, "completion": {"__complete", "plan"},
+	} {
+		got := policyCommand(t, append(command, args...)...)
+		if format == "completion" {
+			got = policyCommand(t, append(append(command, "--state-root", h.states), "")...)
+		}
 		printed := got.stdout + got.stderr
 		if strings.Contains(printed, strings.Trim(secret, ":x")) {
 			t.Errorf("%s shows what the link leads to", format)

@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // Container is a container that a runtime keeps a state of.
@@ -47,6 +50,14 @@ func List(roots []string) ([]Container, error) {
 	return containers, errors.Join(failed...)
 }
 
+// printable quotes a path that a terminal would not only show.
+func printable(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return quote.Text(path)
+	}
+	return path
+}
+
 func list(dir string, depth int) ([]Container, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,7 +78,7 @@ func list(dir string, depth int) ([]Container, error) {
 		case err == nil:
 			containers = append(containers, *c)
 		case !errors.Is(err, errNoState):
-			failed = append(failed, fmt.Errorf("%s: %w", state, err))
+			failed = append(failed, fmt.Errorf("%s: %w", printable(state), err))
 		case depth > 1:
 			found, err := list(state, depth-1)
 			containers = append(containers, found...)

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/fdio"
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // maxState bounds a state file, in bytes; runc writes the whole configuration
@@ -84,7 +86,14 @@ func decodeCrun(data []byte, c *Container) error {
 	return nil
 }
 
+// check refuses what no runtime writes, and what would reach a terminal by an
+// error: below /run/user a state is whatever a user likes.
 func (c *Container) check() error {
+	for _, text := range []string{c.ID, c.Bundle} {
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return fmt.Errorf("%s is not printable", quote.Text(text))
+		}
+	}
 	if !filepath.IsAbs(c.Bundle) {
 		return fmt.Errorf("bundle %q is not an absolute path", c.Bundle)
 	}
