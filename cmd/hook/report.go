@@ -77,7 +77,15 @@ type list []string
 
 func (l list) String() string { return strings.Join(l, "; ") }
 
+// longestName is more than any engine allows, in bytes.
+const longestName = 256
+
+// set sets a name that others gave: one that is too long for the system log must
+// not lose the record.
 func set(fields logrus.Fields, name, value string) {
+	if len(value) > longestName {
+		value = strings.ToValidUTF8(value[:longestName], "") + "..."
+	}
 	if value != "" {
 		fields[name] = value
 	}

@@ -111,6 +111,15 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// A name that is too long for the system log does not lose the record.
+func TestLongNamesAreRecorded(t *testing.T) {
+	g := newTarget(t, rule(`"net.ipv4.tcp_keepalive_time" = 600`))
+	g.annotations = map[string]string{"io.kubernetes.pod.name": strings.Repeat("\x01", 60000)}
+	if pod := fmt.Sprint(g.record(t)["pod"]); pod != strings.Repeat("\x01", longestName)+"..." {
+		t.Errorf("%d bytes: %.20q", len(pod), pod)
+	}
+}
+
 // A log that fails is told, and no more.
 func TestLogFails(t *testing.T) {
 	g := newTarget(t, rule(`"net.ipv4.tcp_keepalive_time" = 600`))
