@@ -135,6 +135,14 @@ func TestProcIsMountedWithHidepid(t *testing.T) {
 	}
 }
 
+// Without /proc/sys no key is there, and an optional one is not what is meant.
+func TestProcHasNoSys(t *testing.T) {
+	g := newTarget(t)
+	g.policy = policyDir(t, rule(`"net.ipv4.tcp_keepalive_time" = { value = 600, optional = true }`))
+	g.inMounts(t, "mount -t proc -o subset=pid proc /proc")
+	g.wantFailed(t, g.run(t, g.stdin(t)), 4, "/proc has no sys", "subset=pid")
+}
+
 // mountHidepid mounts /proc so, and ends if that hides nothing from others.
 func mountHidepid(option string) string {
 	return "mount -t proc -o " + option + ` proc /proc

@@ -57,7 +57,8 @@ func (w Writer) Write(p []byte) (int, error) {
 	deadline := time.Now().Add(w.Patience)
 	written := 0
 	for written < len(p) {
-		if err := WaitUntil(w.FD, unix.POLLOUT, deadline); err != nil {
+		// A poll that fails tells nothing about the write.
+		if err := WaitUntil(w.FD, unix.POLLOUT, deadline); errors.Is(err, ErrTimeout) {
 			return written, err
 		}
 		// A pipe that polls as writable takes a page without blocking (pipe(7)).

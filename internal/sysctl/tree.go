@@ -20,6 +20,9 @@ import (
 // ENOENT to the name of a congestion control algorithm that it lacks.
 var ErrNoKey error = noKeyError{}
 
+// errNoTree is no fs.ErrNotExist: no key's being optional is meant by it.
+var errNoTree = errors.New("/proc has no sys: it is mounted with subset=pid, or the kernel has no sysctls")
+
 type noKeyError struct{}
 
 func (noKeyError) Error() string        { return "this kernel has no such key in this namespace" }
@@ -108,9 +111,22 @@ func (e *changedError) Unwrap() error { return e.err }
 func (t *Tree) open(key Key, flags int) (int, error) {
 	fd, err := t.proc.OpenAt("sys/"+string(key), flags)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-		return -1, ErrNoKey
+		return -1, t.noKey()
 	}
 	return fd, err
+}
+
+// noKey is ErrNoKey, unless there is no key at all.
+func (t *Tree) noKey() error {
+	fd, err := t.proc.OpenAt("sys", unix.O_PATH|unix.O_DIRECTORY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoTree
+	}
+	if err != nil {
+		return err
+	}
+	_ = unix.Close(fd)
+	return ErrNoKey
 }
 
 // read returns the whole file. Most sysctls are given out from their beginning
