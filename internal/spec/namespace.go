@@ -174,10 +174,19 @@ func (p *Process) kind(config *specs.Spec, t specs.LinuxNamespaceType, st *unix.
 	return kind, nil
 }
 
-// isHost compares with the hook's own namespace and with PID 1's. An ordinary
-// user may not look at PID 1; its own namespace is then all there is to
-// compare with, and all that it could change.
+// firstDynamicIno is PROC_DYNAMIC_FIRST in the kernel's fs/proc/generic.c. The
+// namespaces that the machine starts with have lower inode numbers: for long those
+// of IPC and UTS (include/linux/proc_ns.h), and the network's since Linux 6.18.
+const firstDynamicIno = 0xF0000000
+
+// isHost tells the machine's first namespaces, and compares with the hook's own
+// and with PID 1's: a runtime may run in a container itself. An ordinary user may
+// not look at PID 1; its own namespace is then all there is to compare with, and
+// all that it could change.
 func (p *Process) isHost(t specs.LinuxNamespaceType, st *unix.Stat_t) (bool, error) {
+	if st.Ino < firstDynamicIno {
+		return true, nil
+	}
 	dev, ino, err := p.proc.StatNamespace("thread-self/" + nsFile(t))
 	if err != nil {
 		return false, err

@@ -266,3 +266,23 @@ func TestLock(t *testing.T) {
 	_ = second.Close()
 	_ = third.Close()
 }
+
+// The machine's first namespaces are the host's also where neither the hook nor
+// a process that it may look at is in them, as in a container that runs others.
+func TestMachinesFirstNamespace(t *testing.T) {
+	host := nstest.Start(t, 0)
+	for _, typ := range allTypes {
+		t.Run(string(typ), func(t *testing.T) {
+			process := pin(t, host)
+			ino := process.Inode(typ)
+			if ino >= firstDynamicIno {
+				nstest.Cannot(t, fmt.Errorf("%d is not the machine's first %s namespace, or Linux is older than 6.18", ino, typ))
+			}
+			nstest.Unshare(t, cloneFlag(typ))
+			ns, err := process.Namespace(configWith(nsPath(host, typ), typ), typ)
+			if err != nil || ns.Kind != Host {
+				t.Errorf("%+v, %v", ns, err)
+			}
+		})
+	}
+}
