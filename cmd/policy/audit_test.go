@@ -143,7 +143,7 @@ func TestMetrics(t *testing.T) {
 		"oci_sysctl_plan_refused,bundle=/run/\"b\"\n":                     1,
 		"oci_sysctl_plan_starts,bundle=/run/\"b\"\n":                      0,
 		bad + ",id=0123456789abcdefcdefcdefcdefcdefcdefcdefcdefcdefcdefcdefcdefcdef,pod_namespace=payments,pod=till-0,container=app,sysctl=net.ipv4.tcp_keepalive_time,status=drift": 1,
-		bad + ",id=refused,pod_namespace=,pod=a \"quoted\"\\\n\x1b[31m? pod,container=,sysctl=,status=refused":                                                                       2,
+		bad + ",id=refused,pod_namespace=,pod=a \"quoted\"\\\n?[31m? pod,container=,sysctl=,status=refused":                                                                          2,
 	} {
 		if diff := cmp.Diff(want, values[id]); diff != "" || !series[id] {
 			t.Errorf("%s (-want +got):\n%s", id, diff)

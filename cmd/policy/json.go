@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // schemaVersion is raised when a member of the JSON output changes its meaning
@@ -20,10 +23,15 @@ func newHeader(report string) header {
 }
 
 func writeJSON(w io.Writer, report any) error {
-	encoder := json.NewEncoder(w)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(report); err != nil {
+	err := encoder.Encode(report)
+	if err == nil {
+		_, err = w.Write(quote.JSON(text.Bytes()))
+	}
+	if err != nil {
 		return exit(exitSystem, err)
 	}
 	return nil

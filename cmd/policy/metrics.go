@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/audit"
 )
@@ -26,12 +27,22 @@ func (m *metrics) gauge(name, help string) {
 func (m *metrics) sample(name string, value float64, labels ...label) {
 	pairs := make([]string, len(labels))
 	for i, l := range labels {
-		pairs[i] = l.name + `="` + escapeLabel.Replace(strings.ToValidUTF8(l.value, "?")) + `"`
+		pairs[i] = l.name + `="` + escapeLabel.Replace(shown(l.value)) + `"`
 	}
 	if len(pairs) > 0 {
 		name += "{" + strings.Join(pairs, ",") + "}"
 	}
 	m.printf("%s %v\n", name, value)
+}
+
+// shown is the value without what would rule a terminal.
+func shown(value string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(value, "?"))
 }
 
 // escapeLabel escapes what the format gives a meaning in a label's value.

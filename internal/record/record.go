@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
 )
 
 // Patience bounds how long a log may hold up a container.
@@ -23,6 +25,7 @@ type Options struct {
 
 // Log is a place for records.
 type Log struct {
+	json   bool
 	logger *logrus.Logger
 	sink   sink
 }
@@ -49,7 +52,7 @@ func New(o Options) (*Log, error) {
 	logger := logrus.New()
 	logger.SetLevel(level)
 	logger.SetFormatter(formatter)
-	return &Log{logger: logger, sink: sink}, nil
+	return &Log{json: o.Format == "json", logger: logger, sink: sink}, nil
 }
 
 func newSink(target string) (sink, error) {
@@ -88,6 +91,9 @@ func (l *Log) Write(level logrus.Level, message string, fields logrus.Fields) er
 	// UTC spares the hook the time zone database.
 	entry := &logrus.Entry{Logger: l.logger, Data: fields, Time: time.Now().UTC(), Level: level, Message: message}
 	line, err := entry.Bytes()
+	if l.json {
+		line = quote.JSON(line)
+	}
 	if err == nil {
 		err = l.sink.write(level, line)
 	}
