@@ -136,18 +136,31 @@ func (p *pass) add(n int, next pass) {
 // result tells what came of each key, as if there had been one pass: what the
 // first found is what was there before.
 func (p *pass) result(assignments []Assignment) (r Result) {
+	old := map[Key]string{}
+	for _, c := range slices.Backward(p.changed) {
+		old[c.Key] = c.Old
+	}
+	right, absent := set(p.right), set(p.absent)
 	for _, a := range assignments {
-		first := slices.IndexFunc(p.changed, func(c Change) bool { return c.Key == a.Key })
+		before, changed := old[a.Key]
 		switch {
-		case slices.Contains(p.absent, a.Key):
+		case absent[a.Key]:
 			r.Absent = append(r.Absent, a.Key)
-		case first < 0 || slices.Contains(p.right, a.Key):
+		case !changed || right[a.Key]:
 			r.Right = append(r.Right, a.Key)
 		default:
-			r.Changed = append(r.Changed, Change{Key: a.Key, Old: p.changed[first].Old, New: a.Value})
+			r.Changed = append(r.Changed, Change{Key: a.Key, Old: before, New: a.Value})
 		}
 	}
 	return r
+}
+
+func set(keys []Key) map[Key]bool {
+	set := make(map[Key]bool, len(keys))
+	for _, key := range keys {
+		set[key] = true
+	}
+	return set
 }
 
 // undoChange puts a key back at once that a failed write changed. If that fails
