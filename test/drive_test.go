@@ -29,6 +29,8 @@ func TestSysctlThatDrivesAnother(t *testing.T) {
 		"a default":              {[]string{`"` + all + `" = 0`}, forward, "1", all, "1"},
 		"a default, redirects":   {[]string{`"net.ipv4.conf.all.accept_redirects" = 1`}, forward, "1", "net.ipv4.conf.all.accept_redirects", "0"},
 		"default of interfaces":  {[]string{`"net.ipv4.conf.*.rp_filter" = 1`}, "net.ipv4.conf.default.rp_filter", "2", "net.ipv4.conf.lo.rp_filter", "1"},
+		"in other units":         {[]string{enforced("net.ipv6.route.gc_min_interval_ms", "700")}, "net.ipv6.route.gc_min_interval", "9", "", ""},
+		"given back":             {[]string{`"net.ipv6.conf.all.disable_ipv6" = 1`}, "net.ipv6.conf.lo.disable_ipv6", "0", "net.ipv6.conf.lo.disable_ipv6", "0"},
 		"not an interface":       {[]string{enforced("net.ipv4.conf.all.rp_filter", "1")}, "net.ipv4.conf.default.rp_filter", "2", "net.ipv4.conf.all.rp_filter", "1"},
 		"every interface of v6":  {[]string{`"net.ipv6.conf.lo.forwarding" = 0`}, "net.ipv6.conf.all.forwarding", "1", "net.ipv6.conf.lo.forwarding", "1"},
 	} {
@@ -50,4 +52,16 @@ func TestSysctlThatDrivesAnother(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Newer runtimes set a bundle's domainname after the hook, as others set
+// linux.sysctl: it asks for kernel.domainname.
+func TestBundlesDomainname(t *testing.T) {
+	policy := policyDir(t, rule(`"kernel.domainname" = { value = "corp", override = "none" }`))
+	eachRuntime(t, func(t *testing.T, r *ociRuntime) {
+		spec := printing(domainname)
+		spec.Domainname = "other"
+		createRuntime(spec, hookWith(policy))
+		wantStopped(t, r.run(t, spec), domainname, "the policy enforces", "corp")
+	})
 }

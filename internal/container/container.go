@@ -4,6 +4,8 @@
 package container
 
 import (
+	"maps"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/policy"
@@ -74,10 +76,22 @@ func newContainer(config *specs.Spec) *Container {
 func (c *Container) decide(p *policy.Policy, config *specs.Spec) (err error) {
 	c.Decisions, err = p.Decide(policy.Container{
 		Annotations: config.Annotations,
-		Sysctl:      config.Linux.Sysctl,
+		Sysctl:      sysctls(config),
 		Namespaces:  c.kinds,
 	})
 	return err
+}
+
+// sysctls is linux.sysctl, with the domain name that the bundle asks for as a
+// member of its own, which newer runtimes set in the same way. Its name is another
+// spelling, so that neither hides the other.
+func sysctls(config *specs.Spec) map[string]string {
+	if config.Domainname == "" {
+		return config.Linux.Sysctl
+	}
+	all := map[string]string{"/kernel/domainname": config.Domainname}
+	maps.Copy(all, config.Linux.Sysctl)
+	return all
 }
 
 // open opens what the decisions need and reports whether one of these is the

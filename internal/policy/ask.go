@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,12 +36,24 @@ func (a *ask) agrees(b *ask) bool {
 	return a.err == nil && b.err == nil && a.value == b.value
 }
 
+// domainname is a key whose value is no fields but a text: proc_do_uts_string in
+// kernel/utsname_sysctl.c.
+const domainname sysctl.Key = "kernel/domainname"
+
+const maxDomainname = 64 // bytes, __NEW_UTS_LEN
+
+// errTwice is for what runtimes write in an order of their own.
+var errTwice = errors.New("it is asked for twice, with different values")
+
 // put adds an ask for the key. The same key may be spelled in two ways; then
 // the values must agree.
 func put(asks map[sysctl.Key]*ask, key sysctl.Key, value string) {
 	added := newAsk(value)
+	if key == domainname && (added.value != value || len(value) > maxDomainname) {
+		added.err = fmt.Errorf("the kernel ends a name at a line's end and at %d bytes, and keeps every blank", maxDomainname)
+	}
 	if earlier, ok := asks[key]; ok && !earlier.agrees(added) {
-		added.err = fmt.Errorf("it is asked for twice, with different values")
+		added.err = errTwice
 	}
 	asks[key] = added
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,6 +78,7 @@ type Decisions struct {
 	rules    []*Rule // those that match
 	exact    map[sysctl.Key]*Setting
 	wild     []*Setting // those of patterns
+	bundle   map[sysctl.Key]*ask
 	drivers  []driver
 	decided  map[sysctl.Key]bool
 	patterns map[sysctl.Key]bool // still to be expanded
@@ -110,7 +112,7 @@ func (d *Decisions) decide(c Container) {
 	annotations, refused := annotationAsks(c.Annotations)
 	bundle := bundleAsks(c.Sysctl)
 	d.List = append(d.List, refused...)
-	d.drivers = drivers(bundle, c)
+	d.bundle, d.drivers = bundle, drivers(bundle, c)
 	keys := slices.Concat(slices.Collect(maps.Keys(annotations)), slices.Collect(maps.Keys(bundle)))
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
@@ -121,7 +123,7 @@ func (d *Decisions) decide(c Container) {
 		case ask != nil:
 			d.add(unnamed(key, ask))
 		default:
-			d.unnamedBundle(key, bundle[key])
+			d.unnamedBundle(key, bundle[key], c.Namespaces[namespace(key)])
 		}
 	}
 	for _, rule := range d.rules {
@@ -187,21 +189,44 @@ func unnamed(key sysctl.Key, a *ask) Decision {
 
 // unnamedBundle is for linux.sysctl's ask for a key that no rule names: none of
 // the policy's business, unless it changes a key that a rule names.
-func (d *Decisions) unnamedBundle(key sysctl.Key, bundle *ask) {
-	if s, err := d.driving(key); err != nil {
+func (d *Decisions) unnamedBundle(key sysctl.Key, bundle *ask, kind spec.NamespaceKind) {
+	if kind == spec.Host {
+		return
+	}
+	if s, err := d.driving(key, bundle); err != nil {
 		d.add(s.object(Decision{Key: key, Setting: s, Door: Bundle, Ask: bundle.value, Reason: "no rule names it"}, bundle, err))
 	}
 }
 
 func (d *Decisions) addNamed(s *Setting, key sysctl.Key, c Container, a asked) {
-	decision := s.decide(key, c.Namespaces[namespace(key)], a)
-	if decision.Door == Bundle && decision.Verdict == Leave {
-		if other, err := d.driving(key); err != nil {
+	kind := c.Namespaces[namespace(key)]
+	decision := s.decide(key, kind, a)
+	switch {
+	case decision.Door == Bundle && decision.Verdict == Leave:
+		if other, err := d.driving(key, a.bundle); err != nil {
 			decision.Setting = other
 			decision = other.object(decision, a.bundle, err)
 		}
+	case decision.Door == Annotation && decision.Verdict == Set:
+		if other, err := d.driving(key, a.annotation); err != nil {
+			decision = s.objectToAnnotation(other, decision, kind, a, err)
+		}
 	}
 	d.add(decision)
+}
+
+// objectToAnnotation refuses a container for what an annotation changes besides,
+// or ignores the annotation.
+func (s *Setting) objectToAnnotation(other *Setting, d Decision, kind spec.NamespaceKind, a asked, err error) Decision {
+	if !other.Rule.WarnOnly {
+		d.Setting = other
+		return d.refuse(Annotation, a.annotation, err)
+	}
+	ignored := a.annotation
+	a.annotation = nil
+	d = s.decide(d.Key, kind, a)
+	d.warn(fmt.Sprintf("the annotation's %s is ignored: %v", ignored, err))
+	return d
 }
 
 // asked is what the container asks for about a key. Each is nil for nothing.
@@ -271,7 +296,7 @@ func (s *Setting) checkAnnotation(key sysctl.Key, kind spec.NamespaceKind, a ask
 // decideBundle decides on a key that the runtime sets from linux.sysctl.
 func (s *Setting) decideBundle(d Decision, bundle *ask) Decision {
 	err := bundle.err
-	if s.takesAny() {
+	if s.takesAny() && !errors.Is(err, errTwice) {
 		err = nil // whatever it is, the runtime and the kernel judge it
 	} else if err == nil {
 		err = s.Allows(bundle.value)

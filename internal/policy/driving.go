@@ -51,32 +51,52 @@ func (d *Decisions) driver(key sysctl.Key) *driver {
 	return lapses
 }
 
+// lapsed reports whether a key holds what crun, and not runc, may have given it
+// already, for as long as nobody writes it.
+func (d *Decisions) lapsed(key sysctl.Key, value string) bool {
+	driver := d.driver(key)
+	return driver != nil && driver.drive.Lapses && driver.ask.err == nil && sysctl.Equal(value, driver.ask.value)
+}
+
 // gives reports whether the driver gives a key just what is asked for it.
 func (d *driver) gives(a *ask) bool {
 	return d.drive.Copied && a.agrees(d.ask)
 }
 
-// driving returns the setting that is against what linux.sysctl asks for the
-// key, and why: the kernel gives another key a value then that the setting does
-// not allow. The error is nil if there is none.
-func (d *Decisions) driving(key sysctl.Key) (*Setting, error) {
-	for i := range d.drivers {
-		driver := &d.drivers[i]
-		if driver.key != key {
-			continue
-		}
+// driving returns the setting that is against what is asked for the key, and why:
+// the kernel gives another key a value then that the setting does not allow. The
+// error is nil if there is none.
+func (d *Decisions) driving(key sysctl.Key, a *ask) (*Setting, error) {
+	for _, drive := range key.Drives() {
 		for _, rule := range d.rules {
 			for _, s := range rule.Settings {
-				if s.Key == key || !driver.drive.Changes(s.Key) || d.setting(s.Key) != s {
+				if s.Key == key || !drive.Changes(s.Key) || d.setting(s.Key) != s {
 					continue
 				}
-				if err := s.allowsDriven(driver); err != nil {
+				if err := s.allowsDriven(&driver{key, a, drive}); err != nil {
 					return s, err
 				}
 			}
 		}
 	}
 	return nil, nil
+}
+
+// restored are the values that linux.sysctl asks for and that a write of the key
+// changes: on crun they are there already, and must be again.
+func (d *Decisions) restored(key sysctl.Key) []sysctl.Assignment {
+	var assignments []sysctl.Assignment
+	for _, drive := range key.Drives() {
+		if drive.Lapses {
+			continue // by then they were written themselves
+		}
+		for _, other := range slices.Sorted(maps.Keys(d.bundle)) {
+			if a := d.bundle[other]; other != key && a.err == nil && drive.Changes(other) {
+				assignments = append(assignments, sysctl.Assignment{Key: other, Value: a.value, Firm: true})
+			}
+		}
+	}
+	return assignments
 }
 
 func (s *Setting) allowsDriven(d *driver) error {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/spec"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/sysctl"
 )
@@ -47,6 +49,8 @@ func TestDriving(t *testing.T) {
 		"nothing to do with it":  {[]string{enforced(all, "0")}, map[string]string{lo: "1"}, nil, "set", "the policy's value"},
 		"an interface's default": {[]string{enforced("net.ipv4.conf.lo.rp_filter", "1")}, map[string]string{"net.ipv4.conf.default.rp_filter": "2"}, nil, "refuse", "it changes net.ipv4.conf.lo.rp_filter too"},
 		"default, not enforced":  {[]string{`"net.ipv4.conf.lo.rp_filter" = 1`}, map[string]string{"net.ipv4.conf.default.rp_filter": "2"}, nil, "set", "the policy's value"},
+		"annotation, bounded":    {[]string{`"` + forward + `" = { value = 1, override = "any" }` + "\n" + bounded(all), bounded(all)}, nil, map[string]string{forward: "1"}, "refuse", "it changes " + all + " too: 1 is above the maximum 0"},
+		"in other units":         {[]string{enforced("net.ipv6.route.gc_min_interval_ms", "700")}, map[string]string{"net.ipv6.route.gc_min_interval": "9"}, nil, "refuse", "it changes net.ipv6.route.gc_min_interval_ms too"},
 		"default leaves all":     {[]string{enforced("net.ipv4.conf.all.rp_filter", "1")}, map[string]string{"net.ipv4.conf.default.rp_filter": "2"}, nil, "set", "the policy's value"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +125,66 @@ func TestDrivingBehindAPattern(t *testing.T) {
 	for key, want := range map[sysctl.Key]string{"net/ipv4/conf/lo/forwarding": "leave", "net/ipv4/conf/lo/rp_filter": "set"} {
 		if got, reason := about(d, key); got != want {
 			t.Errorf("%s: %s (%s), want %s", key, got, reason, want)
+		}
+	}
+}
+
+// A key that linux.sysctl asks for, and that the policy's own write of another
+// changes, is given back: crun has set it by then, and runc will.
+func TestDrivenAskIsRestored(t *testing.T) {
+	p := mustRead(t, "[[rule]]\n[rule.sysctls]\n\"net.ipv6.conf.all.disable_ipv6\" = 1\n")
+	d, err := p.Decide(Container{Sysctl: map[string]string{"net.ipv6.conf.lo.disable_ipv6": "0"}, Namespaces: allKinds(spec.New)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []sysctl.Assignment{
+		{Key: "net/ipv6/conf/all/disable_ipv6", Value: "1"},
+		{Key: "net/ipv6/conf/lo/disable_ipv6", Value: "0", Firm: true},
+	}
+	if diff := cmp.Diff(want, d.Assignments()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What is asked for by two spellings of one key, differently, depends on the
+// runtime: it is refused whatever the override.
+func TestAskedForTwice(t *testing.T) {
+	p := mustRead(t, "[[rule]]\n[rule.sysctls]\n\"net.core.somaxconn\" = 1\n")
+	for other, refused := range map[string]bool{"2": true, "1": false} {
+		d, err := p.Decide(Container{
+			Sysctl: map[string]string{"net.core.somaxconn": "1", "net/core/somaxconn": other}, Namespaces: allKinds(spec.New),
+		})
+		if err != nil || len(d.Refused()) > 0 != refused {
+			t.Errorf("1 and %s: %+v, %v", other, d.List, err)
+		}
+	}
+}
+
+// The kernel reads a domain name by the byte.
+func TestDomainname(t *testing.T) {
+	p := mustRead(t, "[[rule]]\n[rule.sysctls]\n\"kernel.domainname\" = { value = \"corp\", override = { pattern = \"[a-z.]+\" } }\n")
+	for value, refused := range map[string]bool{
+		"lab": false, "\ncorp": true, "corp\n": true, " corp": true, strings.Repeat("a", 64): false, strings.Repeat("a", 65): true,
+	} {
+		d, err := p.Decide(Container{Sysctl: map[string]string{"kernel.domainname": value}, Namespaces: allKinds(spec.New)})
+		if err != nil || len(d.Refused()) > 0 != refused {
+			t.Errorf("%q: %+v, %v", value, d.List, err)
+		}
+	}
+}
+
+// Of a value with too few fields the kernel keeps the others.
+func TestTooFewFields(t *testing.T) {
+	p := mustRead(t, "[[rule]]\n[rule.sysctls]\n\"net.ipv4.tcp_rmem\" = { override = { min = 1, max = 9999 } }\n\"net.ipv4.ip_local_port_range\" = { override = { pattern = \"[0-9 ]+\" } }\n")
+	for key, values := range map[string]map[string]bool{
+		"net.ipv4.tcp_rmem":            {"4096": true, "4096 5000": true, "4096 5000 6000": false},
+		"net.ipv4.ip_local_port_range": {"40000": true, "40000 50000": false},
+	} {
+		for value, refused := range values {
+			d, err := p.Decide(Container{Sysctl: map[string]string{key: value}, Namespaces: allKinds(spec.New)})
+			if err != nil || len(d.Refused()) > 0 != refused {
+				t.Errorf("%s = %s: %+v, %v", key, value, d.List, err)
+			}
 		}
 	}
 }

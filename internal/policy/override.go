@@ -39,6 +39,11 @@ type Override struct {
 // ask for another. An annotation needs AllowsAnnotation.
 func (s *Setting) Allows(value string) error {
 	o := &s.Override
+	if o.Kind == OverrideRange || o.Kind == OverridePattern {
+		if err := s.checkFields(value); err != nil {
+			return err
+		}
+	}
 	switch o.Kind {
 	case OverrideNone:
 		if !sysctl.Equal(value, s.Value) {
@@ -54,6 +59,16 @@ func (s *Setting) Allows(value string) error {
 		if !o.Pattern.MatchString(value) {
 			return fmt.Errorf("it does not match the policy's pattern %s", quote.Text(o.Source))
 		}
+	}
+	return nil
+}
+
+// checkFields refuses a value with fewer fields than the key has: the kernel would
+// keep the others, whatever they are.
+func (s *Setting) checkFields(value string) error {
+	want := max(s.Key.Fields(), len(strings.Fields(s.Value)))
+	if got := len(strings.Fields(value)); want > 1 && got < want {
+		return fmt.Errorf("it has %d of %d fields", got, want)
 	}
 	return nil
 }

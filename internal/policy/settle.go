@@ -98,7 +98,7 @@ func (d *Decisions) expand(kinds map[specs.LinuxNamespaceType]spec.NamespaceKind
 	for _, rule := range d.rules {
 		for _, setting := range rule.Settings {
 			for _, key := range expanded[setting.Key] {
-				if !d.decided[key] && d.setting(key) == setting {
+				if _, err := key.Namespace(); err == nil && !d.decided[key] && d.setting(key) == setting {
 					decision := setting.decide(key, kinds[namespace(key)], asked{driver: d.driver(key)})
 					decision.Expanded = true
 					d.add(decision)
@@ -137,7 +137,7 @@ func (d *Decisions) settleWithoutFresh(values Values) (map[sysctl.Key]string, er
 			decision.judge("", false)
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", decision.Key, err)
-		case decision.Setting.HasValue && sysctl.Equal(value, decision.Setting.Value):
+		case decision.Setting.HasValue && sysctl.Equal(value, decision.Setting.Value), d.lapsed(decision.Key, value):
 			decision.judge(value, false)
 		default:
 			current[decision.Key] = normal(value)
@@ -186,13 +186,14 @@ func (d *Decisions) Assignments() []sysctl.Assignment {
 	if len(d.Refused()) > 0 {
 		return nil
 	}
-	var assignments []sysctl.Assignment
+	var assignments, restored []sysctl.Assignment
 	for _, decision := range d.List {
 		if decision.Verdict == Set {
+			restored = append(restored, d.restored(decision.Key)...)
 			assignments = append(assignments, sysctl.Assignment{
 				Key: decision.Key, Value: decision.Value, Optional: decision.Setting.Optional || decision.Expanded, Firm: decision.Firm,
 			})
 		}
 	}
-	return assignments
+	return append(assignments, restored...)
 }

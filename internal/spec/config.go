@@ -16,8 +16,8 @@ import (
 // MaxConfig bounds a bundle's config.json, in bytes.
 const MaxConfig = 16 << 20
 
-// ReadConfig reads a bundle's config.json: its annotations, linux.namespaces
-// and linux.sysctl, and nothing else. It refuses one without linux.namespaces,
+// ReadConfig reads a bundle's config.json: its annotations, domainname,
+// linux.namespaces and linux.sysctl, and nothing else. It refuses one without linux.namespaces,
 // since then nobody can tell which namespaces are the host's.
 func ReadConfig(bundle string) (*specs.Spec, error) {
 	path := bundle + "/config.json"
@@ -40,10 +40,12 @@ func decodeConfig(r io.Reader) (*specs.Spec, error) {
 		switch name {
 		case "annotations":
 			config.Annotations, err = d.stringMap()
+		case "domainname":
+			config.Domainname, err = d.text()
 		case "linux":
 			config.Linux, err = d.linux()
 		default:
-			err = d.skip(name, "annotations", "linux")
+			err = d.skip(name, "annotations", "domainname", "linux")
 		}
 		return err
 	})

@@ -34,8 +34,42 @@ var unfollowed4 = [...]string{
 // interface and, all but the second, to the default (net/ipv6/addrconf.c).
 var propagated6 = [...]string{"forwarding", "force_forwarding", "disable_ipv6", "ignore_routes_with_linkdown", "addr_gen_mode"}
 
+// aliases are keys of one directory that the kernel keeps in one place, in other
+// units or words.
+var aliases = [...][2]Key{
+	{"net/ipv6/route/gc_min_interval", "net/ipv6/route/gc_min_interval_ms"},
+	{"net/mptcp/path_manager", "net/mptcp/pm_type"},
+	{"net/*/neigh/*/base_reachable_time", "net/*/neigh/*/base_reachable_time_ms"},
+	{"net/*/neigh/*/retrans_time", "net/*/neigh/*/retrans_time_ms"},
+	{"net/*/neigh/*/unres_qlen", "net/*/neigh/*/unres_qlen_bytes"},
+}
+
+// alias returns the other name of a key, in its directory.
+func (k Key) alias() (Key, bool) {
+	for _, pair := range aliases {
+		for n, name := range pair {
+			if name.Matches(k) {
+				other := pair[1-n]
+				dir := k[:strings.LastIndexByte(string(k), '/')]
+				return dir + other[strings.LastIndexByte(string(other), '/'):], true
+			}
+		}
+	}
+	return "", false
+}
+
 // Drives returns what the kernel changes when k is written; k may be among it.
 func (k Key) Drives() []Drive {
+	if other, ok := k.alias(); ok {
+		return []Drive{{Keys: other}}
+	}
+	// A secret makes the addresses from it (addrconf_sysctl_stable_secret).
+	if dir, ok := strings.CutSuffix(string(k), "/stable_secret"); ok && strings.HasPrefix(dir, "net/ipv6/conf/") {
+		if dir == "net/ipv6/conf/default" {
+			dir = "net/ipv6/conf/*"
+		}
+		return []Drive{{Keys: Key(dir + "/addr_gen_mode")}}
+	}
 	if k == "net/ipv4/ip_forward" || k == "net/ipv4/conf/all/forwarding" {
 		return forwarding4[:]
 	}

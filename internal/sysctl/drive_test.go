@@ -1,6 +1,7 @@
 package sysctl
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +24,14 @@ func TestDriveChanges(t *testing.T) {
 		{"net/ipv6/conf/all/disable_ipv6", "net/ipv6/conf/default/disable_ipv6", true},
 		{"net/ipv6/conf/all/accept_ra", "net/ipv6/conf/lo/accept_ra", false},
 		{"net/ipv6/conf/default/accept_ra", "net/ipv6/conf/lo/accept_ra", false},
+		{"net/ipv6/route/gc_min_interval", "net/ipv6/route/gc_min_interval_ms", true},
+		{"net/ipv4/neigh/eth0/retrans_time_ms", "net/ipv4/neigh/eth0/retrans_time", true},
+		{"net/ipv4/neigh/eth0/retrans_time_ms", "net/ipv4/neigh/*/retrans_time", true},
+		{"net/ipv4/neigh/eth0/retrans_time_ms", "net/ipv6/neigh/eth0/retrans_time", false},
+		{"net/ipv4/neigh/eth0/retrans_time_ms", "net/ipv4/neigh/eth1/retrans_time", false},
+		{"net/mptcp/pm_type", "net/mptcp/path_manager", true},
+		{"net/ipv6/conf/default/stable_secret", "net/ipv6/conf/lo/addr_gen_mode", true},
+		{"net/ipv6/conf/eth0/stable_secret", "net/ipv6/conf/lo/addr_gen_mode", false},
 		{"net/ipv6/conf/all/addr_gen_mode/too", "net/ipv6/conf/lo/addr_gen_mode/too", false},
 	} {
 		if got := drives(test.written, test.other) != nil; got != test.changes {
@@ -46,7 +55,9 @@ func drives(written, other Key) *Drive {
 func TestDrivesAsTheKernel(t *testing.T) {
 	tree := scratch(t)
 	keys := []Key{"net/ipv4/ip_forward"}
-	for _, pattern := range []Key{"net/ipv4/conf/*/*", "net/ipv6/conf/*/*"} {
+	for _, pattern := range []Key{
+		"net/ipv4/conf/*/*", "net/ipv6/conf/*/*", "net/ipv4/neigh/*/*", "net/ipv6/neigh/*/*", "net/ipv6/route/*", "net/mptcp/*",
+	} {
 		found, err := tree.Expand(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -57,8 +68,8 @@ func TestDrivesAsTheKernel(t *testing.T) {
 	for _, written := range keys {
 		tree := scratch(t) // where no interface has been set itself
 		before := readable(tree, keys)
-		value := flipped(before[written])
-		if _, err := tree.write(written, value); err != nil {
+		value, err := another(tree, written, before[written])
+		if err != nil {
 			continue // not for writing, or not so
 		}
 		for other, now := range readable(tree, keys) {
@@ -87,6 +98,21 @@ func readable(tree *Tree, keys []Key) map[Key]string {
 		}
 	}
 	return values
+}
+
+// another gives the key a value that it does not have.
+func another(tree *Tree, key Key, value string) (string, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return "", err
+	}
+	// What is kept in larger units needs a larger step to be seen in them.
+	for _, other := range []int{1 - n, n + 1, n + 2000} {
+		if _, err = tree.write(key, strconv.Itoa(other)); err == nil {
+			return strconv.Itoa(other), nil
+		}
+	}
+	return "", err
 }
 
 // flipped is another value than one that is likely a switch.

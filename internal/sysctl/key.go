@@ -168,6 +168,8 @@ var ipcKeys = [...]Key{
 // why it can't be set for a container.
 func (k Key) Namespace() (specs.LinuxNamespaceType, error) {
 	switch {
+	case k == "net/netfilter/nf_hooks_lwtunnel":
+		return "", errors.New("a switch of the whole machine, though every network namespace shows it")
 	case strings.HasPrefix(string(k), "net/"):
 		return specs.NetworkNamespace, nil
 	case strings.HasPrefix(string(k), "fs/mqueue/"):

@@ -61,6 +61,20 @@ func isSpace(c byte) bool {
 	return c == ' ' || (c >= '\t' && c <= '\r')
 }
 
+// Fields returns how many fields the key's value has, if it is known to have more
+// than one: of fewer, the kernel keeps the others.
+func (k Key) Fields() int {
+	switch k {
+	case "kernel/sem":
+		return 4
+	case "net/ipv4/tcp_rmem", "net/ipv4/tcp_wmem":
+		return 3
+	case "net/ipv4/ip_local_port_range", "net/ipv4/ping_group_range":
+		return 2
+	}
+	return 1
+}
+
 // InRange reports whether every field of the value is an integer between low
 // and high, either of which may be nil. An integer must be written as the
 // kernel prints it: the kernel also reads "0x10" and takes "010" for eight,
