@@ -2,9 +2,10 @@
 // symbolic link, can send the caller elsewhere.
 //
 // It does in two system calls what filepath-securejoin's pathrs-lite/procfs
-// does by making a private procfs mount. A private mount would also look past a
-// read-only or covered /proc/sys, which the node's administrator may have put
-// there on purpose; here that is an error.
+// does by making a private procfs mount, which slows the hook measurably (see
+// docs/performance.md). A private mount would also look past a read-only or
+// covered /proc/sys, which the node's administrator may have put there on
+// purpose; here that is an error.
 package procfs
 
 import (
