@@ -30,6 +30,7 @@ func TestDecodeConfig(t *testing.T) {
 			Annotations: map[string]string{"a": "1"},
 			Linux:       &specs.Linux{Namespaces: namespaces, Sysctl: map[string]string{"net.core.somaxconn": "1"}},
 		}},
+		"domain name":              {`{"domainname":"corp","linux":{` + list + `}}`, &specs.Spec{Domainname: "corp", Linux: bare.Linux}},
 		"least":                    {`{"linux":{` + list + `}}`, bare},
 		"null sysctl, annotations": {`{"annotations":null,"linux":{"sysctl":null,` + list + `}}`, bare},
 		"unknown members":          {`{"x":[{}],"linux":{"y":{"namespaces":[]},` + list + `,"seccomp":{}},"vm":1}`, bare},

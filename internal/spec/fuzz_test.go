@@ -41,6 +41,7 @@ func FuzzState(f *testing.F) {
 // FuzzConfig is FuzzState for config.json.
 func FuzzConfig(f *testing.F) {
 	seed(f, "config.json", badConfigs)
+	f.Add([]byte(`{"domainname":"corp",` + goodConfig[1:]))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := decodeConfig(bytes.NewReader(data))
 		if err != nil {
@@ -52,6 +53,7 @@ func FuzzConfig(f *testing.F) {
 		}
 		var want struct {
 			Annotations map[string]string `json:"annotations"`
+			Domainname  string            `json:"domainname"`
 			Linux       struct {
 				Namespaces []struct {
 					Type specs.LinuxNamespaceType `json:"type"`
@@ -63,7 +65,7 @@ func FuzzConfig(f *testing.F) {
 		if !decodeExact(t, data, &want) {
 			return
 		}
-		config := &specs.Spec{Annotations: want.Annotations, Linux: &specs.Linux{Sysctl: want.Linux.Sysctl}}
+		config := &specs.Spec{Annotations: want.Annotations, Domainname: want.Domainname, Linux: &specs.Linux{Sysctl: want.Linux.Sysctl}}
 		for _, namespace := range want.Linux.Namespaces {
 			config.Linux.Namespaces = append(config.Linux.Namespaces, specs.LinuxNamespace(namespace))
 		}
@@ -102,7 +104,7 @@ func decodeExact(t *testing.T, data []byte, into any) bool {
 		return false
 	}
 	folded := bytes.ToLower(data)
-	for _, name := range []string{"id", "pid", "bundle", "annotations", "linux", "namespaces", "sysctl", "type", "path"} {
+	for _, name := range []string{"id", "pid", "bundle", "annotations", "domainname", "linux", "namespaces", "sysctl", "type", "path"} {
 		quoted := []byte(`"` + name + `"`)
 		if bytes.Count(folded, quoted) != bytes.Count(data, quoted) {
 			return false
