@@ -52,10 +52,14 @@ func List(roots []string) ([]Container, error) {
 
 // printable quotes a path that a terminal would not only show.
 func printable(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !isPrintable(path) {
 		return quote.Text(path)
 	}
 	return path
+}
+
+func isPrintable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func list(dir string, depth int) ([]Container, error) {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-	"unicode"
 
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/fdio"
 	"github.com/oci-sysctl-hook/oci-sysctl-hook/internal/quote"
@@ -90,7 +89,7 @@ func decodeCrun(data []byte, c *Container) error {
 // error: below /run/user a state is whatever a user likes.
 func (c *Container) check() error {
 	for _, text := range []string{c.ID, c.Bundle} {
-		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if !isPrintable(text) {
 			return fmt.Errorf("%s is not printable", quote.Text(text))
 		}
 	}
